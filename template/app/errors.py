@@ -1,0 +1,130 @@
+"""Refusals and failures: exceptions named for the rule, and the one place that answers them."""
+
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+log = structlog.get_logger()
+
+HINTS = {
+    403: "Ask an owner of this workspace if you think you should be able to.",
+    404: "It may have been removed, or it may belong to another workspace.",
+    429: "Too many tries in a short time. Wait a moment, then try again.",
+    500: "It's our fault, not yours, and it has been written down.",
+    503: "Please try again in a minute. Nothing that you saved is lost.",
+}
+
+
+class Refused(Exception):
+    """A rule said no. The text is for people; subclasses are named for the rule."""
+
+    status = 409
+    title = "That isn't possible"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class NotAllowed(Refused):
+    """The person may not do this here."""
+
+    status = 403
+    title = "You can't do that here"
+
+
+class Unavailable(Exception):
+    """Another part of the product doesn't answer now. Decide what to do without it."""
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Refused, refuse)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Unavailable, answer_unavailable)
+    app.register_error_handler(DBAPIError, answer_database_error)
+    app.register_error_handler(Exception, answer_unexpected)
+
+
+def refuse(refusal: Refused) -> Response:
+    return answer(refusal.status, refusal.title, str(refusal), refusal.hint)
+
+
+def answer_http_error(error: HTTPException) -> Response | HTTPException:
+    status = error.code or 500
+    if status < 400:
+        return error
+    response = answer(status, error.name, error.description or "", HINTS.get(status, ""))
+    for name, value in error.get_headers():
+        if name.lower() in {"retry-after", "allow", "www-authenticate"}:
+            response.headers[name] = value
+    return response
+
+
+def answer_unavailable(error: Unavailable) -> Response:
+    log.warning("unavailable", reason=str(error))
+    return answer(503, "Not available right now", str(error), HINTS[503])
+
+
+def answer_database_error(error: DBAPIError) -> Response:
+    """A database that's away is a 503; any other error of its is ours."""
+    if not (error.connection_invalidated or is_away(error)):
+        return answer_unexpected(error)
+    log.error("database away", reason=str(error.orig))
+    return answer(503, "Not available right now", "Our database doesn't answer.", HINTS[503])
+
+
+def is_away(error: DBAPIError) -> bool:
+    words = ("connection", "unable to open", "database is locked", "disk is full", "timeout")
+    return any(word in str(error.orig).lower() for word in words)
+
+
+def answer_unexpected(error: Exception) -> Response:
+    log.error("unexpected", error=repr(error), traceback=traceback.format_exc())
+    return answer(500, "Something went wrong", "We could not finish this.", HINTS[500])
+
+
+def answer(status: int, title: str, message: str, hint: str = "") -> Response:
+    """A page for people; for the API a problem document (RFC 9457)."""
+    make: Callable[..., Any] = problem if wants_problem() else page
+    response = make_response(make(status, title, message, hint))
+    response.status_code = status
+    return response
+
+
+def wants_problem() -> bool:
+    accepts = request.accept_mimetypes
+    return request.path.startswith("/api/") or (
+        accepts.best_match(["text/html", "application/json"]) == "application/json"
+        and accepts["application/json"] > accepts["text/html"]
+    )
+
+
+def problem(status: int, title: str, message: str, hint: str = "", **more: Any) -> Response:
+    response = jsonify(
+        type="about:blank",
+        title=title or HTTPStatus(status).phrase,
+        status=status,
+        detail=" ".join(part for part in (message, hint) if part),
+        request_id=g.get("request_id", ""),
+        **more,
+    )
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def page(status: int, title: str, message: str, hint: str) -> str:
+    return render_template(
+        "errors/error.html",
+        status=status,
+        title=title,
+        message=message,
+        hint=hint,
+        request_id=g.get("request_id", ""),
+    )

@@ -1,0 +1,167 @@
+"""Events: what happened, told to whoever listens, once it is true.
+
+`publish` writes a row (a transactional outbox) in the caller's transaction; after the commit the
+worker hands it to each listener, in the tenant it happened in. A listener that fails is tried
+again; the inbox remembers which ones have heard, so none hears twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from flask import Flask
+from flask_login import current_user
+from sqlalchemy import CheckConstraint, Index, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import queue
+from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
+from app.tenancy import Tenant, serving, tenant_or_none
+
+log = structlog.get_logger()
+
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: its name, its facts (JSON values), when, and who did it."""
+
+    id: UUID
+    name: str
+    facts: dict[str, Any]
+    at: datetime
+    actor_id: UUID | None
+    tenant: Tenant | None
+
+
+Listener = Callable[[Event], None]
+LISTENERS: dict[str, list[Listener]] = {}
+
+
+class OutboxRow(SharedModel):
+    """An event that was committed, and how far its delivery is."""
+
+    __tablename__ = "shared_outbox"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="state"),
+        Index(None, "state", "due_at"),
+    )
+
+    id: Mapped[Id]
+    tenant_id: Mapped[UUID | None]
+    tenant_slug: Mapped[str] = mapped_column(default="")
+    tenant_name: Mapped[str] = mapped_column(default="")
+    actor_id: Mapped[UUID | None]
+    name: Mapped[str]
+    facts: Mapped[LongText]
+    at: Mapped[CreatedAt]
+    state: Mapped[str] = mapped_column(default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[Moment] = mapped_column(default=now)
+    error: Mapped[LongText] = mapped_column(default="")
+
+    def as_event(self) -> Event:
+        """The event as listeners see it."""
+        tenant = (
+            Tenant(self.tenant_id, self.tenant_slug, self.tenant_name) if self.tenant_id else None
+        )
+        facts = orjson.loads(self.facts)
+        return Event(self.id, self.name, facts, self.at, self.actor_id, tenant)
+
+
+class InboxRow(SharedModel):
+    """A listener has heard an event; written in the listener's own transaction."""
+
+    __tablename__ = "shared_inbox"
+
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    listener: Mapped[str] = mapped_column(primary_key=True)
+    heard_at: Mapped[CreatedAt]
+
+
+def publish(name: str, **facts: Any) -> None:
+    """Say that something happened, once the caller's transaction commits.
+
+    Facts are JSON values (ids and moments too). Call it before the commit.
+    """
+    tenant = tenant_or_none()
+    row = OutboxRow(
+        name=name,
+        facts=orjson.dumps(facts).decode(),
+        tenant_id=tenant.id if tenant else None,
+        tenant_slug=tenant.slug if tenant else "",
+        tenant_name=tenant.name if tenant else "",
+        actor_id=getattr(current_user, "id", None),
+    )
+    db.session.add(row)
+    queue.after_commit("deliver_event", str(row.id))
+
+
+def on(name: str) -> Callable[[Listener], Listener]:
+    """Call the function below for each event of this name. The worker commits what it writes."""
+
+    def listen(listener: Listener) -> Listener:
+        listeners = LISTENERS.setdefault(name, [])
+        if listener not in listeners:
+            listeners.append(listener)
+        return listener
+
+    return listen
+
+
+def init_app(app: Flask) -> None:
+    queue.add_task(app, "deliver_event", deliver)
+    queue.add_sweep(app, ask_for_forgotten_events)
+
+
+def deliver(event_id: str) -> None:
+    """Hand one event to every listener that has not heard it yet."""
+    row = db.session.get(OutboxRow, UUID(event_id))
+    if row is None or row.state != "pending":
+        return
+    event = row.as_event()
+    try:
+        for listener in LISTENERS.get(event.name, []):
+            hand_over(event, listener)
+    except Exception as error:
+        put_off(row, error)
+    else:
+        row.state = "delivered"
+        db.session.commit()
+
+
+def hand_over(event: Event, listener: Listener) -> None:
+    """Run one listener, once: its writes and the note that it ran commit together."""
+    name = f"{listener.__module__}.{listener.__qualname__}"
+    with serving(event.tenant):
+        if db.session.get(InboxRow, (event.id, name)) is None:
+            listener(event)
+            db.session.add(InboxRow(event_id=event.id, listener=name))
+            db.session.commit()
+
+
+def put_off(row: OutboxRow, error: Exception) -> None:
+    log.warning("event not delivered", event_name=row.name, error=repr(error), exc_info=error)
+    row.attempts += 1
+    row.error = repr(error)
+    seconds = 2.0**row.attempts
+    row.due_at = now() + timedelta(seconds=seconds)
+    if row.attempts >= ATTEMPTS:
+        row.state = "dead"
+    db.session.commit()
+    if row.state == "pending":
+        raise queue.try_again(seconds) from error
+
+
+def ask_for_forgotten_events() -> None:
+    """Find events whose message was lost."""
+    forgotten = select(OutboxRow.id).where(
+        OutboxRow.state == "pending", OutboxRow.due_at < now() - timedelta(seconds=10)
+    )
+    for event_id in db.session.scalars(forgotten.limit(1000)):
+        queue.ask("deliver_event", str(event_id))

@@ -1,0 +1,44 @@
+"""Health: is the process alive, and can it serve? For load balancers, not for people."""
+
+from flask import Blueprint, Flask, current_app
+from sqlalchemy import text
+
+from app.access import public
+from app.db import PACKAGES, db
+
+bp = Blueprint("health", __name__)
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+
+
+@bp.get("/healthz")
+@public
+def live():
+    """The process answers. It says nothing about the database, or a short outage of it would
+    make an orchestrator restart every replica."""
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+@public
+def ready():
+    """The process can serve: every database answers and has the tables that this code needs."""
+    from app.migrate import pending  # Alembic is slow to import.
+
+    checks = {"database": check_databases()}
+    if checks["database"] == "ok":
+        checks["migrations"] = "ok" if not pending(current_app) else "flask db upgrade is due"
+    good = set(checks.values()) == {"ok"}
+    return {"status": "ok" if good else "not ready", "checks": checks}, 200 if good else 503
+
+
+def check_databases() -> str:
+    try:
+        for key in PACKAGES.values():
+            with db.reader(key).connect() as connection:
+                connection.execute(text("SELECT 1"))
+    except Exception as error:
+        return f"away: {type(error).__name__}"
+    return "ok"

@@ -1,0 +1,206 @@
+"""Jobs: work for later, in the tenant that asked for it.
+
+A job is a row, written in the caller's transaction, so it exists exactly if the business does. It
+runs at least once: write it so that a second run does no harm.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+import structlog
+from flask import Flask, current_app, g
+from flask_login import current_user
+from sqlalchemy import CheckConstraint, CursorResult, Index, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import queue
+from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
+from app.tenancy import Tenant, serving, tenant_or_none
+
+log = structlog.get_logger()
+
+ATTEMPTS = 5
+HEARTBEAT = timedelta(seconds=10)
+# A worker that has been silent for this long is dead, and its job is taken up again.
+STALE = timedelta(seconds=45)
+
+Work = Callable[..., None]
+KNOWN: dict[str, Work] = {}
+
+
+class Job(SharedModel):
+    """One piece of work: what, for whom, how far."""
+
+    __tablename__ = "shared_jobs"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'running', 'done', 'failed')", name="state"),
+        Index(None, "tenant_id", "id"),
+        Index(None, "state", "due_at"),
+    )
+
+    id: Mapped[Id]
+    tenant_id: Mapped[UUID | None]
+    tenant_slug: Mapped[str] = mapped_column(default="")
+    tenant_name: Mapped[str] = mapped_column(default="")
+    user_id: Mapped[UUID | None]
+    name: Mapped[str]
+    args: Mapped[LongText]
+    state: Mapped[str] = mapped_column(default="queued")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[LongText] = mapped_column(default="")
+    created_at: Mapped[CreatedAt]
+    due_at: Mapped[Moment] = mapped_column(default=now)
+    heartbeat_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+
+    @property
+    def tenant(self) -> Tenant | None:
+        """The tenant that the job serves."""
+        if self.tenant_id is None:
+            return None
+        return Tenant(self.tenant_id, self.tenant_slug, self.tenant_name)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in {"done", "failed"}
+
+
+def job(work: Work) -> Work:
+    """Make a function something that `later` can run."""
+    KNOWN[name_of(work)] = work
+    return work
+
+
+def name_of(work: Work) -> str:
+    return f"{work.__module__}.{work.__qualname__}"
+
+
+def later(work: Work, *args: Any) -> Job:
+    """Run `work(*args)` after the caller's commit, in the tenant that asked.
+
+    Arguments are JSON (UUIDs too): pass ids, not rows. Answers the row that shows the progress.
+    """
+    if name_of(work) not in KNOWN:
+        raise TypeError(f"{name_of(work)} isn't a job: put @job above it.")
+    tenant = tenant_or_none()
+    row = Job(
+        name=name_of(work),
+        args=orjson.dumps(args).decode(),
+        tenant_id=tenant.id if tenant else None,
+        tenant_slug=tenant.slug if tenant else "",
+        tenant_name=tenant.name if tenant else "",
+        user_id=getattr(current_user, "id", None),
+    )
+    db.session.add(row)
+    queue.after_commit("run_job", str(row.id))
+    return row
+
+
+def find(job_id: UUID) -> Job | None:
+    """One of the current tenant's jobs, or None."""
+    tenant = tenant_or_none()
+    mine = select(Job).where(Job.id == job_id, Job.tenant_id == (tenant.id if tenant else None))
+    return db.session.scalars(mine).one_or_none()
+
+
+def progress(done: int, total: int) -> None:
+    """Say how far the running job is; whoever looks at it sees this at once."""
+    write(g.job_id, done=done, total=total, heartbeat_at=now())
+
+
+def init_app(app: Flask) -> None:
+    queue.add_task(app, "run_job", run)
+    queue.add_sweep(app, ask_for_forgotten_jobs)
+
+
+def run(job_id: str) -> None:
+    """Run one job, if nobody else does."""
+    claimed = claim(UUID(job_id))
+    if claimed is None:
+        return
+    with serving(claimed.tenant):
+        g.job_id = claimed.id
+        structlog.contextvars.bind_contextvars(job=claimed.name, job_id=str(claimed.id))
+        try:
+            with beating(claimed.id):
+                KNOWN[claimed.name](*orjson.loads(claimed.args))
+        except Exception as error:
+            db.session.rollback()
+            fail(claimed, error)
+        else:
+            # The arguments may hold a link that signs someone in; they are of no use any more.
+            write(claimed.id, state="done", finished_at=now(), args="[]")
+        finally:
+            structlog.contextvars.unbind_contextvars("job", "job_id")
+
+
+def claim(job_id: UUID) -> Job | None:
+    """Take a job that is due, or whose worker has died. Only one of several workers gets it."""
+    moment = now()
+    free = or_(
+        (Job.state == "queued") & (Job.due_at <= moment),
+        (Job.state == "running") & (Job.heartbeat_at < moment - STALE),
+    )
+    taken = db.session.execute(
+        update(Job)
+        .where(Job.id == job_id, free)
+        .values(state="running", heartbeat_at=moment, attempts=Job.attempts + 1)
+    )
+    db.session.commit()
+    return db.session.get(Job, job_id) if cast("CursorResult[Any]", taken).rowcount else None
+
+
+def fail(job: Job, error: Exception) -> None:
+    """Try again after a while, longer each time; after the last try, say so."""
+    log.warning("job failed", attempt=job.attempts, error=repr(error), exc_info=error)
+    if job.attempts >= ATTEMPTS:
+        write(job.id, state="failed", error=str(error), finished_at=now())
+        return
+    seconds = 2.0**job.attempts
+    due = now() + timedelta(seconds=seconds)
+    write(job.id, state="queued", error=str(error), due_at=due)
+    raise queue.try_again(seconds) from error
+
+
+def ask_for_forgotten_jobs() -> None:
+    """Find jobs whose message was lost or whose worker died."""
+    moment = now()
+    forgotten = or_(
+        (Job.state == "queued") & (Job.due_at < moment - HEARTBEAT),
+        (Job.state == "running") & (Job.heartbeat_at < moment - STALE),
+    )
+    for job_id in db.session.scalars(select(Job.id).where(forgotten).limit(1000)):
+        queue.ask("run_job", str(job_id))
+
+
+def write(job_id: UUID, **values: Any) -> None:
+    """Change a job's row at once, apart from whatever transaction the job has open."""
+    with db.engine.begin() as connection:
+        connection.execute(update(Job).where(Job.id == job_id).values(**values))
+
+
+@contextmanager
+def beating(job_id: UUID) -> Iterator[None]:
+    """Say every few seconds that the job is alive, so that nobody else takes it up."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    over = threading.Event()
+
+    def beat() -> None:
+        with app.app_context():
+            while not over.wait(HEARTBEAT.total_seconds()):
+                write(job_id, heartbeat_at=now())
+
+    thread = threading.Thread(target=beat, name=f"heartbeat-{job_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()

@@ -1,0 +1,69 @@
+"""Structured logs: every line says which request, tenant and person it belongs to."""
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.columns import new_id
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+QUIET = {"static", "health.live", "health.ready"}
+
+
+def init_app(app: Flask) -> None:
+    configure(app.config["SETTINGS"])
+    app.before_request(begin)
+    app.after_request(log_request)
+
+
+def configure(settings: Any) -> None:
+    """JSON lines in production, readable lines on a terminal."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if settings.in_production
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.log_level]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=settings.in_production,
+    )
+
+
+def begin() -> None:
+    g.started_at = time.perf_counter()
+    g.request_id = request_id()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def request_id() -> str:
+    """The proxy's id of the request where it gives a sane one, else a new one."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if REQUEST_ID.fullmatch(given) else new_id().hex
+
+
+def log_request(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    if request.endpoint not in QUIET:
+        structlog.get_logger().info(
+            "request",
+            method=request.method,
+            path=request.script_root + request.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - g.started_at) * 1000, 1),
+        )
+    return response

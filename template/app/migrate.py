@@ -1,0 +1,298 @@
+"""`flask db`: migrations by Alembic, one linear history and one version table per package.
+
+The team's tables have a history of their own, so its migrations and the template's can never
+make two heads, and each package can move to a database of its own with its history.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from sqlalchemy import Connection, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from app.db import METADATA, PACKAGES
+
+HERE = Path(__file__).parent
+LOCK = 0x57A6EC0AC4
+TEAMS = "features"
+PREFIXES = tuple(f"{package}_" for package in PACKAGES if package != TEAMS)
+
+cli = AppGroup("db", help="Migrate the databases, package by package.")
+one_package = click.argument("package", required=False, type=click.Choice(list(PACKAGES)))
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(cli)
+
+
+def owns(package: str, table: str) -> bool:
+    """Whether a table is the package's: the template's carry its name, all others the team owns."""
+    if table.startswith("alembic_version"):
+        return False
+    return not table.startswith(PREFIXES) if package == TEAMS else table.startswith(f"{package}_")
+
+
+def versions_of(package: str) -> Path:
+    """The folder of a package's history."""
+    folder = HERE if package == "shared" else HERE / package
+    return folder / "migrations" / "versions"
+
+
+def config_of(package: str, connection: Connection | None = None) -> Config:
+    attributes = {"package": package, "metadata": METADATA[package]}
+    config = Config(attributes=attributes, cmd_opts=Namespace(quiet=True))
+    config.attributes["connection"] = connection
+    config.set_main_option("script_location", str(HERE / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(versions_of(package)).replace("%", "%%"))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    format_new_revisions(config)
+    return config
+
+
+def format_new_revisions(config: Config) -> None:
+    """Let ruff format what is written, where it's installed, as it is in development."""
+    ruff = Path(sys.executable).with_name("ruff")
+    if ruff.exists():
+        for name, value in {
+            "hooks": "check, format",
+            "check.type": "exec",
+            "check.executable": str(ruff),
+            "check.options": "check --select F401,I --fix --quiet REVISION_SCRIPT_FILENAME",
+            "format.type": "exec",
+            "format.executable": str(ruff),
+            "format.options": "format --quiet REVISION_SCRIPT_FILENAME",
+        }.items():
+            config.set_section_option("post_write_hooks", name, value)
+
+
+@contextmanager
+def connecting(app: Flask, package: str) -> Iterator[Connection]:
+    """A connection as the owner of the tables; on PostgreSQL, one process at a time."""
+    settings = app.config["SETTINGS"]
+    url = settings.migrations_database_url or settings.database_url_of(package)
+    engine = create_engine(absolute(app, url), poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        make_ddl_transactional(engine)
+    try:
+        with engine.connect() as connection, only_one(connection):
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def absolute(app: Flask, url: str) -> str:
+    parsed = make_url(url)
+    if parsed.drivername == "sqlite" and parsed.database:
+        file = Path(app.instance_path) / parsed.database
+        file.parent.mkdir(parents=True, exist_ok=True)
+        parsed = parsed.set(database=str(file))
+    return parsed.render_as_string(hide_password=False)
+
+
+def make_ddl_transactional(engine: Any) -> None:
+    """Let SQLite roll back a migration that fails half-way, table changes included."""
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_us(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        # Rebuilding a table drops it for a moment; with this on, its children would go too.
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA busy_timeout=60000")
+
+    @event.listens_for(engine, "begin")
+    def begin_for_writing(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def only_one(connection: Connection) -> Iterator[None]:
+    """Make replicas that start together wait for each other."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
+        connection.commit()
+
+
+def packages_in(package: str | None) -> list[str]:
+    return [package] if package else list(PACKAGES)
+
+
+def upgrade(app: Flask, package: str | None = None, revision: str = "heads") -> None:
+    """Bring the tables up to date: every package's, or one's."""
+    for name in packages_in(package):
+        with connecting(app, name) as connection:
+            command.upgrade(config_of(name, connection), revision)
+            let_the_app_use_them(app, name, connection)
+
+
+def let_the_app_use_them(app: Flask, package: str, connection: Connection) -> None:
+    """Grant rows, not tables, to the application's role where the owner is another one."""
+    settings = app.config["SETTINGS"]
+    role = make_url(settings.database_url_of(package)).username
+    owner = make_url(settings.migrations_database_url or settings.database_url_of(package)).username
+    if connection.dialect.name != "postgresql" or role in {None, owner}:
+        return
+    name = connection.dialect.identifier_preparer.quote(role)
+    for grant in (
+        f"GRANT USAGE ON SCHEMA public TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+    ):
+        connection.execute(text(grant))
+    connection.commit()
+
+
+def current_of(package: str, connection: Connection) -> set[str]:
+    options = {"version_table": f"alembic_version_{package}"}
+    return set(MigrationContext.configure(connection, opts=options).get_current_heads())
+
+
+def heads_of(package: str) -> set[str]:
+    return set(ScriptDirectory.from_config(config_of(package)).get_heads())
+
+
+def pending(app: Flask) -> list[str]:
+    """The packages whose tables are older than their code."""
+    from app.db import db
+
+    late = []
+    for package, key in PACKAGES.items():
+        with db.reader(key).connect() as connection:
+            if current_of(package, connection) != heads_of(package):
+                late.append(package)
+    return late
+
+
+def differences(package: str, connection: Connection) -> list[Any]:
+    """What autogenerate would still add to a package's history."""
+    options = {
+        "version_table": f"alembic_version_{package}",
+        "include_name": lambda name, kind, _parents: kind != "table" or owns(package, name or ""),
+        "compare_type": True,
+    }
+    migration_context = MigrationContext.configure(connection, opts=options)
+    return list(compare_metadata(migration_context, METADATA[package]))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Say in one line what went wrong, and that nothing was lost."""
+    try:
+        yield
+    except CommandError as error:
+        raise click.ClickException(str(error)) from None
+    except OperationalError as error:
+        url = current_app.config["SETTINGS"].database_url
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise click.ClickException(
+            f"The database doesn't answer or refused: {error.orig}\nDATABASE_URL is {shown}"
+        ) from None
+    except DBAPIError as error:
+        raise click.ClickException(
+            f"A migration failed and was rolled back; the tables are as before it.\n{error.orig}"
+        ) from None
+
+
+@cli.command("upgrade")
+@one_package
+@click.option("--revision", default="heads", show_default=True, help="How far to go.")
+def upgrade_command(package: str | None, revision: str) -> None:
+    """Bring the tables up to date."""
+    with plain_errors():
+        upgrade(current_app, package, revision)
+    click.echo(f"Up to date: {', '.join(packages_in(package))}.")
+
+
+@cli.command("downgrade")
+@click.argument("package", type=click.Choice(list(PACKAGES)))
+@click.argument("revision", default="-1")
+def downgrade_command(package: str, revision: str) -> None:
+    """Take one package back by a migration, or to REVISION."""
+    with plain_errors(), connecting(current_app, package) as connection:
+        command.downgrade(config_of(package, connection), revision)
+    click.echo(f"{package} is back at {revision}.")
+
+
+@cli.command("revision")
+@click.option("-m", "--message", required=True, help="What changes, in a few words.")
+@click.option("--empty", is_flag=True, help="Don't look at the models; for a data migration.")
+@click.option("--package", default=TEAMS, type=click.Choice(list(PACKAGES)), hidden=True)
+def revision_command(message: str, empty: bool, package: str) -> None:
+    """Write a migration for your features from what changed in their models."""
+    with plain_errors(), connecting(current_app, package) as connection:
+        count = len(list(versions_of(package).glob("*.py")))
+        script = command.revision(
+            config_of(package, connection),
+            message,
+            autogenerate=not empty,
+            rev_id=f"{package}_{count + 1:04}",
+        )
+    click.echo(f"Wrote {cast(Any, script).path}. Read it, then run: flask db upgrade")
+
+
+@cli.command("merge")
+@click.option("-m", "--message", default="merge", show_default=True)
+def merge_command(message: str) -> None:
+    """Join two branches of your features' history that grew side by side."""
+    with plain_errors():
+        script = command.merge(config_of(TEAMS), "heads", message)
+    click.echo(f"Wrote {cast(Any, script).path}.")
+
+
+@cli.command("check")
+@one_package
+def check_command(package: str | None) -> None:
+    """Fail if the models have something that no migration adds."""
+    late = False
+    with plain_errors():
+        for name in packages_in(package):
+            with connecting(current_app, name) as connection:
+                for difference in differences(name, connection):
+                    late = True
+                    click.echo(f"{name}: {difference}")
+    if late:
+        raise click.ClickException('The models are ahead. Write: flask db revision -m "..."')
+    click.echo("Models and tables agree.")
+
+
+@cli.command("current")
+@one_package
+def current_command(package: str | None) -> None:
+    """Show which migration each package is at."""
+    with plain_errors():
+        for name in packages_in(package):
+            with connecting(current_app, name) as connection:
+                here, head = current_of(name, connection), heads_of(name)
+            note = "" if here == head else f"  (behind {', '.join(sorted(head))})"
+            click.echo(f"{name:10} {', '.join(sorted(here)) or '(nothing)'}{note}")
+
+
+@cli.command("history")
+@one_package
+def history_command(package: str | None) -> None:
+    """List the migrations, newest first."""
+    for name in packages_in(package):
+        for script in ScriptDirectory.from_config(config_of(name)).walk_revisions():
+            click.echo(f"{name:10} {script.revision:16} {script.doc}")

@@ -1,0 +1,1 @@
+"""The tables that every process keeps for itself: jobs, outbox, inbox, audit, idempotency."""

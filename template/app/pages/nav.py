@@ -1,0 +1,44 @@
+"""The navigation: each package and feature brings its own entry."""
+
+from dataclasses import dataclass, replace
+
+from flask import Flask, current_app, request
+from flask_login import current_user
+
+
+@dataclass(frozen=True, slots=True)
+class NavEntry:
+    """A line in the navigation; only people who may go there see it. Low orders come first."""
+
+    label: str
+    endpoint: str
+    permission: str
+    icon: str = "folder"
+    order: int = 10
+    active: bool = False
+
+    @property
+    def blueprint(self) -> str:
+        return self.endpoint.rpartition(".")[0]
+
+
+def add_entry(app: Flask, entry: NavEntry) -> None:
+    """Add an entry to the navigation."""
+    app.extensions["nav"].append(entry)
+
+
+def nav() -> list[NavEntry]:
+    """The entries that the current person may follow, with the current one marked."""
+    entries = sorted(current_app.extensions["nav"], key=lambda entry: (entry.order, entry.label))
+    return [
+        replace(entry, active=is_active(entry))
+        for entry in entries
+        if current_user.can(entry.permission)
+    ]
+
+
+def is_active(entry: NavEntry) -> bool:
+    """An entry stands for its whole blueprint, or for one page where a blueprint has several."""
+    siblings = [e for e in current_app.extensions["nav"] if e.blueprint == entry.blueprint]
+    here = request.endpoint or ""
+    return here == entry.endpoint if len(siblings) > 1 else request.blueprint == entry.blueprint

@@ -1,0 +1,21 @@
+"""The start page."""
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask_login import current_user
+
+from app.access import public
+from app.pages.nav import nav
+from app.tenancy import root_url, tenant_or_none
+
+bp = Blueprint("pages", __name__, template_folder="templates")
+
+
+@bp.get("/")
+@public
+def home():
+    """In a tenant its first page; outside, the tenants of who is signed in, or the front page."""
+    if tenant_or_none():
+        return redirect(url_for(nav()[0].endpoint))  # Every role may see something.
+    if current_user.is_authenticated:
+        return redirect(root_url("auth.tenants"))
+    return render_template("home.html")

@@ -1,0 +1,134 @@
+"""The queue between "committed" and "done": Huey on a file, or on Redis when REDIS_URL is set.
+
+What must happen is a row in the database, written with the business it follows from. The queue
+only says "now", so a lost message costs a minute (the sweep finds the row), never the work.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from flask import Flask, current_app
+from huey import Huey, MemoryHuey, RedisHuey, SqliteHuey, crontab
+from huey.consumer import Consumer
+from huey.exceptions import RetryTask
+from huey.serializer import SignedSerializer
+from sqlalchemy import event
+
+from app.db import db
+from app.tenancy.session import TenantSession
+
+log = structlog.get_logger()
+POLL_SECONDS = 0.5
+Task = Callable[..., None]
+
+
+def init_app(app: Flask) -> None:
+    """Make the queue and the tasks it knows; each runs in an application context of its own."""
+    app.extensions["queue"] = queue = make_queue(app)
+    app.extensions["tasks"] = {}
+    app.extensions["sweeps"] = []
+    queue.periodic_task(crontab(minute="*"), name="sweep")(lambda: sweep(app))
+    app.cli.add_command(worker)
+
+
+def make_queue(app: Flask) -> Huey:
+    settings = app.config["SETTINGS"]
+    options: dict[str, Any] = {
+        "results": False,
+        "serializer": SignedSerializer(secret=settings.secret_key),
+    }
+    if settings.app_env == "testing":
+        return MemoryHuey("jobs", **options)
+    if settings.redis_url:
+        return RedisHuey("jobs", url=settings.redis_url, **options)
+    Path(app.instance_path).mkdir(parents=True, exist_ok=True)
+    return SqliteHuey("jobs", filename=str(Path(app.instance_path) / "queue.db"), **options)
+
+
+def add_task(app: Flask, name: str, work: Task) -> None:
+    """Make `work` something that `after_commit` can ask for by name."""
+
+    def run(*args: str) -> None:
+        with app.app_context():
+            work(*args)
+
+    app.extensions["tasks"][name] = app.extensions["queue"].task(name=name, context=False)(run)
+
+
+def add_sweep(app: Flask, find: Callable[[], None]) -> None:
+    """`find` asks again, each minute and at start, for work whose message was lost."""
+    app.extensions["sweeps"].append(find)
+
+
+def sweep(app: Flask) -> None:
+    for find in app.extensions["sweeps"]:
+        with app.app_context():
+            find()
+
+
+def try_again(seconds: float) -> RetryTask:
+    """What a task raises to be run again later."""
+    return RetryTask(delay=seconds)
+
+
+def ask(name: str, *args: str) -> None:
+    """Ask the worker for a task now. Nothing is lost if this fails: the sweep asks again."""
+    try:
+        current_app.extensions["tasks"][name](*args)
+    except Exception as error:
+        log.warning("queue away", task=name, error=repr(error))
+
+
+def after_commit(name: str, *args: str) -> None:
+    """Ask the worker for a task once the caller's transaction is committed."""
+    db.session().info.setdefault("after_commit", []).append((name, args))
+
+
+@event.listens_for(TenantSession, "after_commit")
+def ask_for_what_was_committed(session: TenantSession) -> None:
+    for name, args in session.info.pop("after_commit", []):
+        ask(name, *args)
+
+
+@event.listens_for(TenantSession, "after_rollback")
+def forget_what_was_rolled_back(session: TenantSession) -> None:
+    session.info.pop("after_commit", None)
+
+
+class EmbeddedConsumer(Consumer):
+    """A consumer in threads of the web process, which keeps its own signal handlers."""
+
+    def _set_signal_handlers(self) -> None:
+        pass
+
+
+def start_embedded(app: Flask) -> Consumer | None:
+    """Start the worker inside this process, unless `WORKER=separate`."""
+    if app.config["SETTINGS"].worker != "embedded":
+        return None
+    consumer = EmbeddedConsumer(app.extensions["queue"], workers=1, max_delay=POLL_SECONDS)
+    sweep(app)
+    consumer.start()
+    return consumer
+
+
+def run_pending(app: Flask) -> int:
+    """Do all that is queued, here and now, and return how many tasks that was. For tests."""
+    queue: Huey = app.extensions["queue"]
+    count = 0
+    while (task := queue.dequeue()) is not None:
+        queue.execute(task)
+        count += 1
+    return count
+
+
+@click.command("worker")
+@click.option("--threads", default=2, show_default=True, help="Jobs that run at once.")
+def worker(threads: int) -> None:
+    """Run jobs and deliver events until stopped."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    sweep(app)
+    Consumer(app.extensions["queue"], workers=threads, max_delay=POLL_SECONDS).run()

@@ -1,0 +1,77 @@
+"""The small world of the tests: two companies, acme and initech, in a real database."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import create_app, migrate
+from app.db import METADATA, db
+from tests.world import Company, found, sign_in
+
+pytest_plugins = ["tests.postgres"]
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """SQLite in a file; PostgreSQL with `TEST_DATABASE=postgres`, or at TEST_DATABASE_URL."""
+    if os.environ.get("TEST_DATABASE") == "postgres":
+        url: str = request.getfixturevalue("postgres_database_url")
+        return url
+    return f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+
+
+@pytest.fixture(scope="session")
+def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application, with its tables as the migrations make them."""
+    app = make_app(database_url, tmp_path_factory.mktemp("instance"))
+    migrate.upgrade(app)
+    yield app
+    close_connections(app)
+
+
+def make_app(database_url: str, instance: Path, **config: object) -> Flask:
+    app = create_app({"app_env": "testing", "database_url": database_url, **config})
+    app.instance_path = str(instance)
+    return app
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application with empty tables."""
+    yield migrated_app
+    migrated_app.extensions["queue"].flush()
+    empty_all_tables(migrated_app)
+
+
+def close_connections(app: Flask) -> None:
+    for engines in app.extensions["engines_by_url"].values():
+        for engine in engines:
+            engine.dispose()
+
+
+def empty_all_tables(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        for metadata in METADATA.values():
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+
+
+@pytest.fixture
+def acme(app: Flask) -> Company:
+    """Acme, as its owner Ada sees it."""
+    return sign_in(app, found(app, "acme", "Acme", "ada@acme.test", "Ada"))
+
+
+@pytest.fixture
+def initech(app: Flask) -> Company:
+    """Initech, as its owner Bill sees it."""
+    return sign_in(app, found(app, "initech", "Initech", "bill@initech.test", "Bill"))
+
+
+@pytest.fixture
+def member(app: Flask, acme: Company) -> Company:
+    """Acme, as its member Max sees it."""
+    return sign_in(app, acme.join("max@acme.test", "Max"))

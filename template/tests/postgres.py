@@ -1,0 +1,32 @@
+"""A real PostgreSQL for the tests: at TEST_DATABASE_URL, or from a wheel."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from app.dev.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server's `postgres` database, as its superuser."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.url("postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres_database_url(postgres_server: str, worker_id: str) -> str:
+    """An empty database of this test process's own."""
+    name = f"test_{worker_id}"
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)

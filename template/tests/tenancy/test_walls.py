@@ -1,0 +1,142 @@
+"""The walls inside the session: what is narrowed, what is stamped, what is refused."""
+
+import pytest
+from sqlalchemy import MetaData, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
+
+from app.db import WithId, db
+from app.tenancy import BelongsToTenant, NoTenant, WrongTenant, get_or_404, prepared
+from app.tenancy.session import UnsafeStatement
+
+
+class Base(WithId, DeclarativeBase):
+    """A base apart from the team's, so that no migration misses this table."""
+
+    metadata = MetaData(info={"bind_key": "features"})
+
+
+class Note(BelongsToTenant, Base):
+    __tablename__ = "notes_of_the_wall_tests"
+
+    text: Mapped[str] = mapped_column(default="")
+
+
+@pytest.fixture(autouse=True)
+def notes(app, acme, initech):
+    """A table with one note of each company."""
+    with app.app_context():
+        Note.__table__.create(db.engine)
+    for company in (acme, initech):
+        with company.serving():
+            db.session.add(Note(text=f"of {company.tenant.slug}"))
+            db.session.commit()
+    yield
+    with app.app_context():
+        Note.__table__.drop(db.engine)
+
+
+READS = {
+    "all": lambda: list(db.session.scalars(select(Note.text))),
+    "aliased": lambda: list(db.session.scalars(select(aliased(Note).text))),
+    "subquery": lambda: list(db.session.scalars(select(select(Note).subquery().c.text))),
+    "prepared": lambda: [row.text for row in prepared(select(Note.text)).all()],
+    "legacy query": lambda: [note.text for note in db.session.query(Note)],
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+def test_a_tenant_reads_only_its_own_rows(acme, read):
+    with acme.serving():
+        assert read() == ["of acme"]
+
+
+COUNTS = {
+    "count from": lambda: db.session.scalar(select(func.count()).select_from(Note)),
+    "count of ids": lambda: db.session.scalar(select(func.count(Note.id))),
+    "exists": lambda: db.session.scalar(select(func.count()).where(Note.text != "")),
+}
+
+
+@pytest.mark.parametrize("count", COUNTS.values(), ids=COUNTS.keys())
+def test_a_tenant_counts_only_its_own_rows(acme, count):
+    with acme.serving():
+        assert count() == 1
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+def test_reading_without_a_tenant_is_an_error_not_an_empty_list(app, read):
+    with app.app_context(), pytest.raises(NoTenant):
+        read()
+
+
+def test_changing_all_rows_changes_only_the_tenants_own(acme, initech):
+    with acme.serving():
+        db.session.execute(update(Note).values(text="changed"))
+        db.session.commit()
+
+    with initech.serving():
+        assert db.session.scalars(select(Note.text)).all() == ["of initech"]
+
+
+def test_deleting_all_rows_deletes_only_the_tenants_own(acme, initech):
+    with acme.serving():
+        db.session.execute(delete(Note))
+        db.session.commit()
+
+    with initech.serving():
+        assert db.session.scalar(select(func.count()).select_from(Note)) == 1
+
+
+def test_a_row_of_another_tenant_is_not_found(acme, initech):
+    with initech.serving():
+        foreign = db.session.scalars(select(Note)).one()
+
+    with acme.serving(), pytest.raises(Exception, match="404"):
+        get_or_404(Note, foreign.id)
+
+
+def test_a_row_cannot_be_written_for_another_tenant(acme, initech):
+    with acme.serving():
+        db.session.add(Note(tenant_id=initech.tenant.id, text="smuggled"))
+
+        with pytest.raises(WrongTenant):
+            db.session.flush()
+
+
+def test_a_row_cannot_be_handed_to_another_tenant(acme, initech):
+    with acme.serving():
+        db.session.scalars(select(Note)).one().tenant_id = initech.tenant.id
+
+        with pytest.raises(WrongTenant):
+            db.session.flush()
+
+
+UNSAFE = {
+    "raw SQL": lambda: db.session.execute(text("SELECT * FROM notes_of_the_wall_tests")),
+    "a table": lambda: db.session.execute(select(Note.__table__)),
+    "insert": lambda: db.session.execute(insert(Note), [{"text": "x"}]),
+    "insert into a table": lambda: db.session.execute(insert(Note.__table__), [{"text": "x"}]),
+    "update by key": lambda: db.session.execute(update(Note), [{"id": None, "text": "x"}]),
+    "bulk save": lambda: db.session.bulk_save_objects([Note(text="x")]),
+    "bulk insert": lambda: db.session.bulk_insert_mappings(Note, [{"text": "x"}]),
+    "bulk update": lambda: db.session.bulk_update_mappings(Note, [{"text": "x"}]),
+}
+
+
+@pytest.mark.parametrize("statement", UNSAFE.values(), ids=UNSAFE.keys())
+def test_what_cannot_be_narrowed_is_refused(acme, statement):
+    with acme.serving(), pytest.raises(UnsafeStatement):
+        statement()
+
+
+def test_a_prepared_read_takes_values(acme):
+    found = prepared(select(Note.text).where(Note.text == bindparam("wanted")))
+
+    with acme.serving():
+        assert found.scalar(wanted="of acme") == "of acme"
+        assert found.first(wanted="of initech") is None
+
+
+def test_a_prepared_read_refuses_what_it_cannot_narrow():
+    with pytest.raises(TypeError, match="plain tables"):
+        prepared(select(select(Note).subquery().c.text))
