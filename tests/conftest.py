@@ -1,0 +1,74 @@
+"""The world of these tests: the working tree as a tagged release, and projects made from it."""
+
+import os
+from pathlib import Path
+
+import plumbum
+import pytest
+
+from tests.world import Project, Release
+
+GIT_SETTINGS = """\
+[user]
+    name = Test
+    email = test@example.com
+[init]
+    defaultBranch = main
+[gc]
+    auto = 0
+[maintenance]
+    auto = false
+[protocol "file"]
+    allow = always
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_settings(tmp_path_factory):
+    """Neither the person's git settings nor their trusted templates may decide a test."""
+    home = tmp_path_factory.mktemp("settings")
+    (home / "gitconfig").write_text(GIT_SETTINGS)
+    for name, value in {
+        "GIT_CONFIG_GLOBAL": home / "gitconfig",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "COPIER_SETTINGS_PATH": home / "copier.yml",
+        "COPIER_CACHE_DIR": home / "cache",
+        "XDG_CACHE_HOME": home / "cache",
+    }.items():
+        os.environ[name] = str(value)
+        # Copier starts git through plumbum, which took its own copy of the environment.
+        plumbum.local.env[name] = str(value)
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory) -> Release:
+    """The working tree, committed and tagged as a version above all others."""
+    return Release.of_working_tree(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+def wiring(tmp_path_factory) -> Release:
+    """The template with nothing but the files that hold an answer: fast enough for many names."""
+    release = Release.of_working_tree(tmp_path_factory.mktemp("wiring"))
+    for file in release.tracked("template"):
+        if file.suffix != ".jinja":
+            (release.root / file).unlink()
+    release.publish("v9999.0.1")
+    return release
+
+
+@pytest.fixture(scope="session")
+def prototype(release, tmp_path_factory) -> Project:
+    """A project at the first stage. Look, don't touch: every test of the session shares it."""
+    return release.generate(tmp_path_factory.mktemp("prototype") / "project")
+
+
+@pytest.fixture
+def project(prototype, tmp_path) -> Project:
+    """The same project under git, for one test alone."""
+    return prototype.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).parents[1]
