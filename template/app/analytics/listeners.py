@@ -1,0 +1,27 @@
+"""What analytics hears: the facts it is told, and what happens to people in auth."""
+
+import orjson
+
+from app.analytics.calls import RECORDED
+from app.analytics.keeping import keep
+from app.analytics.models import Fact
+from app.db import db
+from app.events import Event, on
+from app.tenancy import current_tenant
+
+
+@on(RECORDED)
+def keep_what_was_recorded(event: Event) -> None:
+    """Keep a fact that a package or a feature recorded."""
+    keep_once(event, event.facts["what"], event.facts["facts"])
+
+
+def keep_once(event: Event, name: str, facts: dict[str, object]) -> None:
+    """Keep a fact under its event's id.
+
+    The inbox already stops a second delivery while analytics shares a database with it. In a
+    database of its own, analytics may have committed just before a crash: then the id stops it.
+    """
+    if db.session.get(Fact, (current_tenant().id, event.id)) is None:
+        told = orjson.dumps(facts).decode()
+        keep([Fact(id=event.id, name=name, facts=told, at=event.at, actor_id=event.actor_id)])
