@@ -31,7 +31,7 @@ class prepared:  # noqa: N801  # It reads as a verb: LIST = prepared(select(...)
     Raises `TypeError` for a statement whose tenant-owned tables it can't narrow by itself.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: "Select[*tuple[Any, ...]]") -> None:
         tables = [table for source in statement.get_final_froms() for table in plain_tables(source)]
         owned = [table for table in tables if is_tenant_owned(table)]
         if not owned or len(owned) != len(set(tables_in(statement))):
