@@ -28,10 +28,12 @@ def configure(settings: Any) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # Tracebacks without the local variables: those hold passwords, tokens and other people's rows.
+    traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     last: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
         if settings.in_production
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [console()]
     )
     structlog.configure(
         processors=[*shared, *last],
@@ -40,6 +42,12 @@ def configure(settings: Any) -> None:
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=settings.in_production,
+    )
+
+
+def console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
 
 
