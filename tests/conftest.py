@@ -28,6 +28,7 @@ def own_settings(tmp_path_factory):
     """Neither the person's git settings nor their trusted templates may decide a test."""
     home = tmp_path_factory.mktemp("settings")
     (home / "gitconfig").write_text(GIT_SETTINGS)
+    (home / "copier.yml").write_text("{}\n")
     for name, value in {
         "GIT_CONFIG_GLOBAL": home / "gitconfig",
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -30,19 +30,31 @@ class Release:
 
     @classmethod
     def of_working_tree(cls, root: Path) -> "Release":
+        git(root, "init", "--quiet")
+        return cls(root).take_working_tree()
+
+    def take_working_tree(self) -> "Release":
         """Copy what git would commit, so that a test sees today's files and no leftovers."""
         listed = git(REPOSITORY, "ls-files", "-co", "--exclude-standard", "-z")
         for name in filter(None, listed.split("\0")):
             if (REPOSITORY / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(REPOSITORY / name, root / name)
-        git(root, "init", "--quiet")
-        return cls(root).publish("v9999.0.0")
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, self.root / name)
+        return self.publish("v9999.0.0")
 
     def publish(self, version: str) -> "Release":
         git(self.root, "add", "--all")
         git(self.root, "commit", "--quiet", "--allow-empty", "--message", version)
         git(self.root, "tag", version)
+        return self
+
+    def copy(self, target: Path) -> "Release":
+        """A release to change, with the same history."""
+        shutil.copytree(self.root, target)
+        return Release(target)
+
+    def write(self, path: str, text: str) -> "Release":
+        (self.root / path).write_text(text, "utf-8")
         return self
 
     def tracked(self, folder: str) -> list[Path]:
@@ -72,15 +84,19 @@ class Project:
         git(self.root, "commit", "--quiet", "--allow-empty", "--message", "Work of a day")
         return self
 
-    def update(self, **answers: str) -> "Project":
-        """Update as the documentation says, staying at the version it has."""
+    def update(self, *, quiet: bool = True, **answers: str) -> "Project":
+        """Change answers, such as the stage, and stay at the version of the template."""
+        return self.update_to(VcsRef.CURRENT, quiet=quiet, **answers)
+
+    def update_to(self, version: str | VcsRef, *, quiet: bool = True, **answers: str) -> "Project":
+        """Update as the documentation says."""
         run_update(
             self.root,
             data=answers,
             defaults=True,
             overwrite=True,
-            quiet=True,
-            vcs_ref=VcsRef.CURRENT,
+            quiet=quiet,
+            vcs_ref=version,
             context_lines=WHOLE_FILES,
         )
         return self

@@ -1,0 +1,144 @@
+"""Every check has a name here; `nox -l` lists them.
+
+Without nox: `python3 noxfile.py` brings it along, and takes the same options.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+
+if __name__ == "__main__":
+    from scripts import bootstrap
+
+    bootstrap.run_nox(__file__)
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+import nox
+
+from scripts.summary import check, counted_tests
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+STAGES = sorted(path.parent.name for path in ROOT.glob("stages/*/stage.yml"))
+each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
+
+
+# --- Try it --------------------------------------------------------------------------------------
+
+
+@check(default=False)
+def demo(session: nox.Session) -> None:
+    """Generate a project into ./demo and run it (-- --once, --stage, --name, --dir)."""
+    install(session, "generate")
+    session.run("python", "scripts/demo.py", *session.posargs, interrupt_timeout=25)
+
+
+# --- What a pull request must pass ---------------------------------------------------------------
+
+
+@check()
+def lint(session: nox.Session) -> None:
+    """Check the form of everything: Python, spelling, workflows, pre-commit."""
+    install(session, "lint")
+    for tree in (".", "template"):
+        session.run("ruff", "check", tree)
+        session.run("ruff", "format", "--check", tree)
+    session.run("codespell")
+    session.run("zizmor", "--offline", "--quiet", ".", "template")
+    session.run("pre-commit", "validate-config", *found(".pre-commit-config.yaml"))
+
+
+@check()
+def tests(session: nox.Session) -> None:
+    """Test the template: answers, manifests, what is generated, these tools."""
+    install(session, "tests")
+    pytest(session, "tests", "--ignore=tests/climb")
+
+
+@check()
+def climb(session: nox.Session) -> None:
+    """Test the climb: an update keeps every edit, a stage only adds, nothing goes back."""
+    install(session, "tests")
+    pytest(session, "tests/climb")
+
+
+@check()
+@each_stage
+def stage(session: nox.Session, stage: str) -> None:
+    """Generate that stage and run everything that the project itself checks."""
+    with generated(session, stage) as project:
+        in_project(session, project, "nox")
+
+
+@check()
+def docs(session: nox.Session) -> None:
+    """Build the site, every warning an error."""
+    install(session, "docs")
+    session.run("zensical", "build", "--clean", "--strict")
+
+
+# --- Parts of the above, and what takes longer ---------------------------------------------------
+
+
+@check(default=False)
+def attack(session: nox.Session) -> None:
+    """Attack the walls between tenants in a generated project, sabotaged copies included."""
+    with generated(session, "prototype") as project:
+        in_project(session, project, "pytest", "tests/isolation")
+
+
+@check(default=False)
+def journey(session: nox.Session) -> None:
+    """Drive a generated project through a real browser."""
+    with generated(session, "prototype") as project:
+        in_project(session, project, "pytest", "-m", "journey")
+
+
+@check(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure a generated project against its peers: ratios of one run, as table and JSON."""
+    with generated(session, "prototype") as project:
+        in_project(session, project, "python", str(ROOT / "benchmarks/run.py"), *session.posargs)
+
+
+# --- How -----------------------------------------------------------------------------------------
+
+
+def install(session: nox.Session, group: str) -> None:
+    session.install(*nox.project.dependency_groups(PYPROJECT, group))
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    with counted_tests() as report:
+        chosen = session.posargs or arguments
+        session.run("pytest", "-n", "auto", f"--junit-xml={report}", *chosen)
+
+
+@contextmanager
+def generated(session: nox.Session, stage: str) -> Iterator[Path]:
+    """A project of that stage, outside of this repository, as its team would have it."""
+    install(session, "generate")
+    with TemporaryDirectory(prefix=f"{stage}-") as folder:
+        project = Path(folder) / "project"
+        arguments = ["--name", "Acme Projects", "--stage", stage, "--dir", str(project)]
+        session.run("python", "scripts/demo.py", "--only-generate", *arguments)
+        yield project
+
+
+def in_project(session: nox.Session, project: Path, *command: str) -> None:
+    """Run one of the project's own commands in the project's own environment."""
+    with counted_tests() as report, session.chdir(project):
+        counting = {"VIRTUAL_ENV": None, "PYTEST_ADDOPTS": f"--junit-xml={report}"}
+        session.run("uv", "run", *command, env=counting)
+
+
+def found(name: str) -> list[str]:
+    return [str(path) for path in (ROOT / name, ROOT / "template" / name) if path.exists()]
