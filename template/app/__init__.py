@@ -21,6 +21,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         access,
         analytics,
         api,
+        audit,
         auth,
         billing,
         csrf,
@@ -55,7 +56,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     for shared in (logs, headers, errors, csrf, db, tenancy, encryption, queue, jobs, events, mail):
         shared.init_app(app)
-    for shared in (limits, idempotency, api, migrate, health, pages):
+    for shared in (audit, limits, idempotency, api, migrate, health, pages):
         shared.init_app(app)
     for package in (auth, billing, analytics, features):
         package.init_app(app)
