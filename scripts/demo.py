@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from urllib.request import urlopen
 
 import yaml
 from copier import run_copy
+from copier.errors import DirtyLocalWarning
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWERS = ".copier-answers.yml"
@@ -111,8 +113,10 @@ def generate(target: Path, name: str, stage: str) -> None:
     try:
         try:
             answers = {"project_name": name, "stage": stage}
-            # HEAD: today's template, whether it is released or not.
-            run_copy(str(ROOT), draft, answers, vcs_ref="HEAD", defaults=True, quiet=True)
+            with warnings.catch_warnings():
+                # HEAD: today's template, released or not, committed or not.
+                warnings.simplefilter("ignore", DirtyLocalWarning)
+                run_copy(str(ROOT), draft, answers, vcs_ref="HEAD", defaults=True, quiet=True)
         except ValueError as error:
             raise NoDemo(str(error)) from error
         if target.exists():

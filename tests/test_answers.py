@@ -87,13 +87,13 @@ def test_any_other_name_does_too(wiring, name):
 def assert_says(project: Project, name: str) -> None:
     pyproject = tomllib.loads(project.read("pyproject.toml"))["project"]
     product = json.loads(project.read("app/product.json"))
-    heading = MarkdownIt().parse(project.read("README.md"))[1]
+    _, heading, _, _, paragraph, *_ = MarkdownIt().parse(project.read("README.md"))
 
     assert product == {"name": name, "description": name}
     assert pyproject["description"] == name
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", pyproject["name"])
     assert project.answers["project_name"] == name
-    assert as_text(heading) == re.sub(" +", " ", name)
+    assert as_text(heading) == as_text(paragraph) == re.sub(" +", " ", name)
 
 
 def as_text(heading) -> str:
