@@ -1,6 +1,7 @@
 """The world of these tests: the working tree as a tagged release, and projects made from it."""
 
 import os
+import shutil
 from pathlib import Path
 
 import plumbum
@@ -49,12 +50,12 @@ def release(tmp_path_factory) -> Release:
 
 @pytest.fixture(scope="session")
 def wiring(tmp_path_factory) -> Release:
-    """The template with nothing but the files that hold an answer: fast enough for many names."""
+    """Nothing but the files that hold an answer, and no git: fast enough for many names."""
     release = Release.of_working_tree(tmp_path_factory.mktemp("wiring"))
     for file in release.tracked("template"):
         if file.suffix != ".jinja":
             (release.root / file).unlink()
-    release.publish("v9999.0.1")
+    shutil.rmtree(release.root / ".git")
     return release
 
 
