@@ -125,24 +125,32 @@ def deliver(event_id: str) -> None:
     if row is None or row.state != "pending":
         return
     event = row.as_event()
-    try:
-        for listener in LISTENERS.get(event.name, []):
-            hand_over(event, listener)
-    except Exception as error:
+    # One listener that fails must not keep the event from the others.
+    failures = [hand_over(event, listener) for listener in LISTENERS.get(event.name, [])]
+    if error := next(filter(None, failures), None):
         put_off(row, error)
     else:
         row.state = "delivered"
         db.session.commit()
 
 
-def hand_over(event: Event, listener: Listener) -> None:
+def hand_over(event: Event, listener: Listener) -> Exception | None:
+    """Let one listener hear, if it has not yet; answers what went wrong, if anything did."""
+    try:
+        with serving(event.tenant):
+            tell(event, listener)
+    except Exception as error:
+        return error
+    return None
+
+
+def tell(event: Event, listener: Listener) -> None:
     """Run one listener, once: its writes and the note that it ran commit together."""
     name = f"{listener.__module__}.{listener.__qualname__}"
-    with serving(event.tenant):
-        if db.session.get(InboxRow, (event.id, name)) is None:
-            listener(event)
-            db.session.add(InboxRow(event_id=event.id, listener=name))
-            db.session.commit()
+    if db.session.get(InboxRow, (event.id, name)) is None:
+        listener(event)
+        db.session.add(InboxRow(event_id=event.id, listener=name))
+        db.session.commit()
 
 
 def put_off(row: OutboxRow, error: Exception) -> None:

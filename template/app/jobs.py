@@ -74,7 +74,7 @@ class Job(SharedModel):
 
 
 def job(work: Work) -> Work:
-    """Make a function something that `later` can run."""
+    """Make a function something that `later` can run. The worker commits what it writes."""
     KNOWN[name_of(work)] = work
     return work
 
@@ -112,7 +112,11 @@ def find(job_id: UUID) -> Job | None:
 
 
 def progress(done: int, total: int) -> None:
-    """Say how far the running job is; whoever looks at it sees this at once."""
+    """Commit what the job has done so far and say how far that is; everybody sees it at once.
+
+    A job that is run again after a crash finds what it committed.
+    """
+    db.session.commit()
     write(g.job_id, done=done, total=total, heartbeat_at=now())
 
 
@@ -126,12 +130,16 @@ def run(job_id: str) -> None:
     claimed = claim(UUID(job_id))
     if claimed is None:
         return
+    if claimed.attempts > ATTEMPTS:
+        give_up(claimed, "Every worker that took this job up died over it.")
+        return
     with serving(claimed.tenant):
         g.job_id = claimed.id
         structlog.contextvars.bind_contextvars(job=claimed.name, job_id=str(claimed.id))
         try:
             with beating(claimed.id):
                 KNOWN[claimed.name](*orjson.loads(claimed.args))
+            db.session.commit()
         except Exception as error:
             db.session.rollback()
             fail(claimed, error)
@@ -162,12 +170,16 @@ def fail(job: Job, error: Exception) -> None:
     """Try again after a while, longer each time; after the last try, say so."""
     log.warning("job failed", attempt=job.attempts, error=repr(error), exc_info=error)
     if job.attempts >= ATTEMPTS:
-        write(job.id, state="failed", error=str(error), finished_at=now())
+        give_up(job, str(error))
         return
     seconds = 2.0**job.attempts
     due = now() + timedelta(seconds=seconds)
     write(job.id, state="queued", error=str(error), due_at=due)
     raise queue.try_again(seconds) from error
+
+
+def give_up(job: Job, error: str) -> None:
+    write(job.id, state="failed", error=error, finished_at=now())
 
 
 def ask_for_forgotten_jobs() -> None:
@@ -196,7 +208,10 @@ def beating(job_id: UUID) -> Iterator[None]:
     def beat() -> None:
         with app.app_context():
             while not over.wait(HEARTBEAT.total_seconds()):
-                write(job_id, heartbeat_at=now())
+                try:
+                    write(job_id, heartbeat_at=now())
+                except Exception as error:
+                    log.warning("heartbeat missed", error=repr(error))
 
     thread = threading.Thread(target=beat, name=f"heartbeat-{job_id}", daemon=True)
     thread.start()

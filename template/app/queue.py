@@ -22,6 +22,7 @@ from app.tenancy.session import TenantSession
 
 log = structlog.get_logger()
 POLL_SECONDS = 0.5
+GRACE_SECONDS = 8
 Task = Callable[..., None]
 
 
@@ -89,13 +90,16 @@ def after_commit(name: str, *args: str) -> None:
 
 @event.listens_for(TenantSession, "after_commit")
 def ask_for_what_was_committed(session: TenantSession) -> None:
+    if session.in_nested_transaction():
+        return  # A savepoint was released; the transaction may still be rolled back.
     for name, args in session.info.pop("after_commit", []):
         ask(name, *args)
 
 
 @event.listens_for(TenantSession, "after_rollback")
 def forget_what_was_rolled_back(session: TenantSession) -> None:
-    session.info.pop("after_commit", None)
+    if not session.in_nested_transaction():
+        session.info.pop("after_commit", None)
 
 
 class EmbeddedConsumer(Consumer):
@@ -131,4 +135,11 @@ def worker(threads: int) -> None:
     """Run jobs and deliver events until stopped."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     sweep(app)
-    Consumer(app.extensions["queue"], workers=threads, max_delay=POLL_SECONDS).run()
+    Consumer(
+        app.extensions["queue"],
+        workers=threads,
+        max_delay=POLL_SECONDS,
+        # What containers are stopped with: a job that is nearly done may end.
+        graceful_signal="TERM",
+        shutdown_timeout=GRACE_SECONDS,
+    ).run()

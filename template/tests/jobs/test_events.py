@@ -1,0 +1,176 @@
+"""Events: told once they are true, to each listener once, again and again if one fails."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from app import audit, events, queue
+from app.db import db, now
+from app.events import ATTEMPTS, LISTENERS, OutboxRow, on, publish
+from app.tenancy import current_tenant
+from tests.jobs.work import said
+
+
+@pytest.fixture(autouse=True)
+def listeners(monkeypatch):
+    """Listeners of the tests leave with the test."""
+    monkeypatch.setattr(events, "LISTENERS", dict(LISTENERS))
+
+
+class Listener:
+    """Notes what it hears; fails as often as it's told to, after having written."""
+
+    def __init__(self, failures: int = 0, name: str = "listener") -> None:
+        self.failures = failures
+        self.heard: list[str] = []
+        self.__qualname__ = name
+        on("door opened")(self)
+
+    def __call__(self, event) -> None:
+        self.heard.append(current_tenant().slug)
+        audit.note("said", event.facts["door"])
+        if len(self.heard) <= self.failures:
+            raise ConnectionError("Not now.")
+
+
+def open_door(company, door="front"):
+    with company.serving():
+        publish("door opened", door=door)
+        db.session.commit()
+
+
+def what_was_written(company) -> list[str]:
+    with company.serving():
+        return said()
+
+
+def the_event(company) -> OutboxRow:
+    with company.serving():
+        return db.session.scalars(select(OutboxRow)).one()
+
+
+def let_time_pass(company, attempts: int) -> None:
+    """Deliver as often as that, with the pauses between."""
+    with time_machine.travel(now(), tick=False) as clock:
+        for _ in range(attempts):
+            queue.sweep(company.app)
+            company.work()
+            clock.shift(timedelta(hours=1))
+
+
+def test_an_event_is_heard_after_the_commit_in_its_tenant(acme, initech):
+    listener = Listener()
+
+    with acme.serving():
+        publish("door opened", door="front")
+        acme.work()
+        assert listener.heard == []
+        db.session.commit()
+    open_door(initech)
+    acme.work()
+
+    assert listener.heard == ["acme", "initech"]
+    assert what_was_written(acme) == ["front", "front"]
+
+
+def test_an_event_that_was_rolled_back_is_never_heard(acme):
+    listener = Listener()
+
+    with acme.serving():
+        publish("door opened", door="front")
+        db.session.rollback()
+        db.session.commit()
+    let_time_pass(acme, 1)
+
+    assert listener.heard == []
+
+
+def test_an_event_in_a_savepoint_waits_for_the_whole_transaction(acme):
+    listener = Listener()
+
+    with acme.serving():
+        with db.session.begin_nested():
+            publish("door opened", door="front")
+        db.session.rollback()
+    let_time_pass(acme, 1)
+
+    assert listener.heard == []
+
+
+def test_a_listener_that_fails_once_is_told_again_and_counts_once(acme):
+    listener = Listener(failures=1)
+    open_door(acme)
+
+    let_time_pass(acme, 3)
+
+    assert len(listener.heard) == 2
+    assert what_was_written(acme) == ["front"]
+    assert the_event(acme).state == "delivered"
+
+
+def test_a_listener_that_has_heard_is_not_told_again_because_another_failed(acme):
+    good = Listener(name="good")
+    bad = Listener(name="bad", failures=2)
+    open_door(acme)
+
+    let_time_pass(acme, 4)
+
+    assert len(good.heard) == 1
+    assert len(bad.heard) == 3
+    assert what_was_written(acme) == ["front", "front"]
+
+
+def test_a_listener_that_always_fails_does_not_keep_the_event_from_the_next(acme):
+    Listener(name="bad", failures=1000)
+    good = Listener(name="good")
+    open_door(acme)
+
+    acme.work()
+
+    assert good.heard == ["acme"]
+
+
+def test_an_event_that_is_delivered_again_is_not_heard_again(acme):
+    listener = Listener()
+    open_door(acme)
+    acme.work()
+
+    with acme.serving():
+        row = db.session.scalars(select(OutboxRow)).one()
+        row.state = "pending"
+        db.session.commit()
+        events.deliver(str(row.id))
+
+    assert len(listener.heard) == 1
+
+
+def test_an_event_that_nobody_can_take_is_set_aside_with_its_error(acme):
+    listener = Listener(failures=1000)
+    open_door(acme)
+
+    let_time_pass(acme, ATTEMPTS + 3)
+
+    event = the_event(acme)
+    assert len(listener.heard) == ATTEMPTS
+    assert (event.state, event.attempts) == ("dead", ATTEMPTS)
+    assert "Not now." in event.error
+    assert what_was_written(acme) == []
+
+
+def test_an_event_whose_message_was_lost_is_found_by_the_sweep(acme):
+    listener = Listener()
+    open_door(acme)
+    acme.app.extensions["queue"].flush()
+
+    let_time_pass(acme, 2)
+
+    assert listener.heard == ["acme"]
+
+
+def test_an_event_without_listeners_is_done_with(acme):
+    open_door(acme)
+    acme.work()
+
+    assert the_event(acme).state == "delivered"
