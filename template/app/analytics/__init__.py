@@ -9,14 +9,19 @@ from flask import Flask
 
 from app.access import Permission, declare
 from app.analytics import listeners, models
-from app.analytics.calls import record
+from app.analytics.calls import Happened, backfill, record
+from app.analytics.views import bp
+from app.pages import NavEntry, add_entry
 
-__all__ = ["listeners", "models", "record"]
+__all__ = ["Happened", "backfill", "listeners", "models", "record"]
 
 PERMISSIONS = {
     "analytics:read": Permission("See what happens in the workspace", member=True),
 }
+NAV = NavEntry("Analytics", "analytics.dashboard", "analytics:read", icon="chart", order=60)
 
 
 def init_app(app: Flask) -> None:
     declare(app, PERMISSIONS)
+    app.register_blueprint(bp)
+    add_entry(app, NAV)

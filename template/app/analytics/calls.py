@@ -1,6 +1,16 @@
 """What other packages may ask analytics."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
 from app import events
+from app.analytics.keeping import keep
+from app.analytics.models import Fact
 from app.tenancy import current_tenant
 
 RECORDED = "analytics.recorded"
@@ -16,3 +26,26 @@ def record(name: str, /, **facts: object) -> None:
     """
     current_tenant()
     events.publish(RECORDED, what=name, facts=facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened at a known moment, for `backfill`."""
+
+    name: str
+    at: datetime
+    actor_id: UUID | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def backfill(history: Iterable[Happened]) -> None:
+    """Keep what happened before anybody recorded it: an import, or demo data.
+
+    Unlike `record` it's written at once, in the caller's transaction, and twice if called twice.
+    """
+    keep(
+        Fact(
+            name=one.name, at=one.at, actor_id=one.actor_id, facts=orjson.dumps(one.facts).decode()
+        )
+        for one in history
+    )
