@@ -13,6 +13,12 @@ def release(tmp_path_factory) -> Release:
 
 
 @pytest.fixture(scope="session")
+def prototype(release, tmp_path_factory) -> Project:
+    """The first stage of that release. Look, don't touch."""
+    return release.generate(tmp_path_factory.mktemp("prototype") / "project")
+
+
+@pytest.fixture(scope="session")
 def spire(release, tmp_path_factory) -> Project:
     """A project generated at the last stage. Look, don't touch."""
     return release.generate(tmp_path_factory.mktemp("spire") / "project", stage="spire")
