@@ -2,6 +2,8 @@
 
 from flask import Flask
 
+from app.dev import seed
+
 
 def init_app(app: Flask) -> None:
-    pass
+    seed.init_app(app)

@@ -9,9 +9,10 @@ from app.analytics import Happened
 from app.db import now
 from app.tenancy import current_tenant
 
-WEEKS = 6
+WEEKS = 9
 BUSY = {5: 0.25, 6: 0.15}  # Saturday and Sunday; every other day is 1.
-EVENTS_A_DAY = 9
+DEEDS_A_DAY = 3
+GROWTH = 0.6  # From the first day to the last.
 # What people do, and how often it is what they do.
 DEEDS = {
     "signed in": 30,
@@ -21,6 +22,8 @@ DEEDS = {
     "report downloaded": 10,
     "member invited": 2,
 }
+PROJECTS = ("Apollo", "Website relaunch", "Warehouse move", "Spring catalogue", "Data clean-up")
+ABOUT_A_PROJECT = ("project", "report")
 
 
 def history_of(people: list[UUID]) -> list[Happened]:
@@ -33,12 +36,19 @@ def history_of(people: list[UUID]) -> list[Happened]:
 
 
 def events_of(day: date, people: list[UUID], random: Random) -> Iterator[Happened]:
-    busy = BUSY.get(day.weekday(), 1.0) * len(people) * EVENTS_A_DAY / 3
-    for _ in range(round(random.gauss(busy, busy / 4))):
+    for _ in range(how_many(day, random) * len(people) // 3):
         (name,) = random.choices(list(DEEDS), list(DEEDS.values()))
         # The first person does most, the last one least.
         (person,) = random.choices(people, range(len(people), 0, -1))
-        yield Happened(name, moment_in(day, random), person)
+        facts = {"project": random.choice(PROJECTS)} if name.startswith(ABOUT_A_PROJECT) else {}
+        yield Happened(name, moment_in(day, random), person, facts)
+
+
+def how_many(day: date, random: Random) -> int:
+    """How many deeds three people do on a day: more as the weeks go by."""
+    weeks_ago = (now().date() - day).days / 7
+    usual = BUSY.get(day.weekday(), 1.0) * 3 * DEEDS_A_DAY * (1 + GROWTH * (1 - weeks_ago / WEEKS))
+    return max(round(random.gauss(usual, usual / 4)), 0)
 
 
 def moment_in(day: date, random: Random) -> datetime:
