@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.access import Permission, declare
 from app.analytics import listeners, models
+from app.analytics.api import api
 from app.analytics.calls import Happened, backfill, record
 from app.analytics.views import bp
 from app.pages import NavEntry, add_entry
@@ -24,4 +25,5 @@ NAV = NavEntry("Analytics", "analytics.dashboard", "analytics:read", icon="chart
 def init_app(app: Flask) -> None:
     declare(app, PERMISSIONS)
     app.register_blueprint(bp)
+    app.register_blueprint(api)
     add_entry(app, NAV)

@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import bindparam, distinct, func, select
+from sqlalchemy import Row, bindparam, distinct, func, select
 
 from app.analytics.models import DailyEvents, DailyPeople
 from app.analytics.people import names_by_id
@@ -17,6 +18,11 @@ BY_DAY = prepared(
     select(DailyEvents.day, func.sum(DailyEvents.count).label("events"))
     .where(DailyEvents.day.between(bindparam("first"), bindparam("last")))
     .group_by(DailyEvents.day)
+)
+BY_DAY_AND_NAME = prepared(
+    select(DailyEvents.day, DailyEvents.name, DailyEvents.count.label("events"))
+    .where(DailyEvents.day.between(bindparam("first"), bindparam("last")))
+    .order_by(DailyEvents.day, DailyEvents.name)
 )
 BY_NAME = prepared(
     select(DailyEvents.name, func.sum(DailyEvents.count).label("events"))
@@ -82,6 +88,11 @@ def events_by_day(period: Period) -> list[tuple[date, int]]:
     """Each day of the period with its number of events; quiet days have 0."""
     counts = Counter({row.day: int(row.events) for row in BY_DAY.all(**ends_of(period))})
     return [(day, counts[day]) for day in period.days]
+
+
+def events_by_day_and_name(period: Period) -> list[Row[Any]]:
+    """Each day's number of events of each name, in order; what didn't happen is left out."""
+    return BY_DAY_AND_NAME.all(**ends_of(period))
 
 
 def active_people(period: Period) -> int:
