@@ -5,10 +5,10 @@ from uuid import UUID
 
 import orjson
 from flask import Flask, g
-from flask_login import current_user
 from sqlalchemy import Index, select
 from sqlalchemy.orm import Mapped
 
+from app.actor import actor_id
 from app.db import CreatedAt, Id, LongText, SharedModel, db
 from app.tenancy import current_tenant, tenant_or_none
 
@@ -38,7 +38,7 @@ def note(action: str, target: object = "", **details: Any) -> None:
     tenant = tenant_or_none()
     row = AuditRow(
         tenant_id=tenant.id if tenant else None,
-        actor_id=getattr(current_user, "id", None),
+        actor_id=actor_id(),
         request_id=g.get("request_id", ""),
         action=action,
         target=str(target),

@@ -14,11 +14,11 @@ from uuid import UUID
 import orjson
 import structlog
 from flask import Flask
-from flask_login import current_user
 from sqlalchemy import CheckConstraint, Index, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import queue
+from app.actor import act_for, actor_id
 from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
 from app.tenancy import Tenant, serving, tenant_or_none
 
@@ -96,7 +96,7 @@ def publish(name: str, **facts: Any) -> None:
         tenant_id=tenant.id if tenant else None,
         tenant_slug=tenant.slug if tenant else "",
         tenant_name=tenant.name if tenant else "",
-        actor_id=getattr(current_user, "id", None),
+        actor_id=actor_id(),
     )
     db.session.add(row)
     queue.after_commit("deliver_event", str(row.id))
@@ -138,6 +138,7 @@ def hand_over(event: Event, listener: Listener) -> Exception | None:
     """Let one listener hear, if it has not yet; answers what went wrong, if anything did."""
     try:
         with serving(event.tenant):
+            act_for(event.actor_id)
             tell(event, listener)
     except Exception as error:
         return error

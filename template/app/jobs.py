@@ -14,11 +14,11 @@ from uuid import UUID
 import orjson
 import structlog
 from flask import Flask, current_app, g
-from flask_login import current_user
 from sqlalchemy import CheckConstraint, CursorResult, Index, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import queue
+from app.actor import act_for, actor_id
 from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
 from app.tenancy import Tenant, serving, tenant_or_none
 
@@ -97,7 +97,7 @@ def later(work: Work, *args: Any) -> Job:
         tenant_id=tenant.id if tenant else None,
         tenant_slug=tenant.slug if tenant else "",
         tenant_name=tenant.name if tenant else "",
-        user_id=getattr(current_user, "id", None),
+        user_id=actor_id(),
     )
     db.session.add(row)
     queue.after_commit("run_job", str(row.id))
@@ -135,6 +135,7 @@ def run(job_id: str) -> None:
         return
     with serving(claimed.tenant):
         g.job_id = claimed.id
+        act_for(claimed.user_id)
         structlog.contextvars.bind_contextvars(job=claimed.name, job_id=str(claimed.id))
         try:
             with beating(claimed.id):

@@ -7,6 +7,8 @@ import time_machine
 from sqlalchemy import select
 
 from app import audit, events, queue
+from app.actor import act_for
+from app.audit import AuditRow
 from app.db import db, now
 from app.events import ATTEMPTS, LISTENERS, OutboxRow, on, publish
 from app.tenancy import current_tenant
@@ -73,6 +75,19 @@ def test_an_event_is_heard_after_the_commit_in_its_tenant(acme, initech):
 
     assert listener.heard == ["acme", "initech"]
     assert what_was_written(acme) == ["front", "front"]
+
+
+def test_what_a_listener_does_is_done_by_the_person_of_the_event(acme):
+    Listener()
+    with acme.serving():
+        act_for(acme.user_id)
+        publish("door opened", door="front")
+        db.session.commit()
+
+    acme.work()
+
+    with acme.serving():
+        assert db.session.scalars(select(AuditRow.actor_id)).all() == [acme.user_id]
 
 
 def test_an_event_that_was_rolled_back_is_never_heard(acme):

@@ -7,6 +7,8 @@ import time_machine
 from sqlalchemy import func, select, update
 
 from app import jobs, queue
+from app.actor import act_for
+from app.audit import AuditRow
 from app.db import db, now, reading
 from app.jobs import ATTEMPTS, STALE, Job, later
 from tests.jobs import work
@@ -37,6 +39,18 @@ def test_a_job_runs_after_the_commit_in_the_tenant_that_asked(acme, initech):
     acme.work()
 
     assert what_was_said(acme) == ["initech", "acme"]
+
+
+def test_what_a_job_does_is_done_by_the_person_who_asked_for_it(acme):
+    with acme.serving():
+        act_for(acme.user_id)  # As a request of Ada's does by her session.
+        later(work.say_where)
+        db.session.commit()
+
+    acme.work()
+
+    with acme.serving():
+        assert db.session.scalars(select(AuditRow.actor_id)).all() == [acme.user_id]
 
 
 def test_a_job_that_nobody_committed_does_not_exist(acme):
