@@ -1,0 +1,56 @@
+"""Every check has a name here: `uv run nox -l` lists them, `uv run nox` is what CI runs."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nox
+
+nox.options.default_venv_backend = "none"  # `uv run` has made the environment already.
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and layout with ruff."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.run("mypy")
+
+
+@nox.session
+def contracts(session: nox.Session) -> None:
+    """Check that packages meet at their front doors only."""
+    session.run("lint-imports")
+
+
+@nox.session
+def migrations(session: nox.Session) -> None:
+    """Check that the migrations make the tables that the models describe."""
+    with TemporaryDirectory() as folder:
+        database = f"sqlite:///{(Path(folder) / 'check.db').as_posix()}"
+        settings = {"APP_ENV": "testing", "DATABASE_URL": database}
+        session.run("flask", "db", "upgrade", env=settings)
+        session.run("flask", "db", "check", env=settings)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, on SQLite."""
+    session.run("pytest", "-n", "auto", "-m", "not journey", *session.posargs)
+
+
+@nox.session
+def postgres(session: nox.Session) -> None:
+    """Run the same tests on PostgreSQL, which comes along if there is no server."""
+    settings = {"TEST_DATABASE": "postgres"}
+    session.run("pytest", "-n", "auto", "-m", "not journey", *session.posargs, env=settings)
+
+
+@nox.session
+def journey(session: nox.Session) -> None:
+    """Drive the whole product through a real browser."""
+    session.run("pytest", "-m", "journey", "-rs", *session.posargs)
