@@ -1,7 +1,7 @@
 """The small world of the tests: two companies, acme and initech, in a real database."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +26,28 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The application, with its tables as the migrations make them."""
-    app = make_app(database_url, tmp_path_factory.mktemp("instance"))
+    app = build(database_url, tmp_path_factory.mktemp("instance"))
     migrate.upgrade(app)
     yield app
     close_connections(app)
 
 
-def make_app(database_url: str, instance: Path, **config: object) -> Flask:
-    app = create_app({"app_env": "testing", "database_url": database_url, **config})
+@pytest.fixture
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Makes applications with other settings, on the same database."""
+    made = []
+
+    def make(**config: object) -> Flask:
+        made.append(build(database_url, tmp_path, **config))
+        return made[-1]
+
+    yield make
+    for app in made:
+        close_connections(app)
+
+
+def build(database_url: str, instance: Path, **config: object) -> Flask:
+    app = create_app({"app_env": "testing", "database_url": database_url} | config)
     app.instance_path = str(instance)
     return app
 
