@@ -26,6 +26,8 @@ class Refused(Exception):
 
     status = 409
     title = "That isn't possible"
+    # Where people can do something about it: the words on the button, and the endpoint.
+    link: tuple[str, str] | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app import create_app, migrate
+from app import billing, create_app, migrate
 from app.db import METADATA, db
+from app.errors import Unavailable
 from tests.world import Company, found, sign_in
 
 pytest_plugins = ["tests.postgres"]
@@ -89,3 +90,14 @@ def initech(app: Flask) -> Company:
 def member(app: Flask, acme: Company) -> Company:
     """Acme, as its member Max sees it."""
     return sign_in(app, acme.join("max@acme.test", "Max"))
+
+
+@pytest.fixture
+def billing_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Billing answers no question; what is metered waits for it."""
+
+    def away(*_args: object) -> None:
+        raise Unavailable("Billing doesn't answer right now.")
+
+    for question in ("plan_of", "allows", "limit", "used"):
+        monkeypatch.setattr(billing, question, away)

@@ -2,15 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, cast
-
-from sqlalchemy import CursorResult, update
-from sqlalchemy.exc import IntegrityError
 
 from app.analytics.models import DailyEvents, DailyPeople, Fact
+from app.counting import add_to
 from app.db import db
-
-Daily = type[DailyEvents] | type[DailyPeople]
 
 
 def keep(facts: Iterable[Fact]) -> None:
@@ -23,26 +18,3 @@ def keep(facts: Iterable[Fact]) -> None:
     for (day, actor_id), count in sorted(people.items()):
         add_to(DailyPeople, count, day=day, actor_id=actor_id)
     db.session.add_all(facts)
-
-
-def add_to(daily: Daily, count: int, **day: Any) -> None:
-    """Raise a day's count; the first count of a day makes its row."""
-    if raise_count(daily, count, day):
-        return
-    try:
-        with db.session.begin_nested():
-            db.session.add(daily(count=count, **day))
-    except IntegrityError:
-        # Another worker made the row a moment ago; what it counted stays.
-        raise_count(daily, count, day)
-
-
-def raise_count(daily: Daily, count: int, day: dict[str, Any]) -> bool:
-    """Whether there was a row to raise. The database adds, so that no worker's count is lost."""
-    raised = db.session.execute(
-        update(daily)
-        .filter_by(**day)
-        .values(count=daily.count + count)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(cast("CursorResult[Any]", raised).rowcount)

@@ -1,0 +1,56 @@
+"""Subscriptions: which plan a tenant has, and what happens when that changes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import g
+from sqlalchemy import select
+
+from app import audit, events
+from app.billing.models import Subscription
+from app.billing.plans import Plan, plans
+from app.db import db, now
+
+PLAN_CHANGED = "billing.plan_changed"
+# A payment that is late doesn't end a plan: the provider asks again, and says when it gives up.
+PAYS_FOR = {"active", "past_due"}
+
+
+def paid_plan(row: Any) -> Plan:
+    """The plan that a subscription pays for right now; the free one where there is none."""
+    if row is None or row.status not in PAYS_FOR:
+        return plans().free
+    if row.cancel_at_period_end and row.period_ends_at <= now():
+        return plans().free
+    # A plan that was taken out of the file while somebody has it must be mended, not hidden.
+    return plans().find(row.plan)
+
+
+def subscription() -> Subscription | None:
+    """The current tenant's subscription, if it ever had one."""
+    return db.session.scalars(select(Subscription)).one_or_none()
+
+
+def grant(plan: str) -> None:
+    """Put the current tenant on a plan without payment: a partner, a trial. The caller commits."""
+    name = plans().find(plan).name
+    with changing() as row:
+        row.plan, row.status, row.provider = name, "active", "granted"
+        row.provider_id = row.period_starts_at = row.period_ends_at = None
+        row.cancel_at_period_end = False
+
+
+@contextmanager
+def changing() -> Iterator[Subscription]:
+    """Change the current tenant's subscription; a plan that changes by that is told and noted."""
+    row = subscription()
+    before = paid_plan(row)
+    if row is None:
+        row = Subscription(plan=before.name, status="active", provider="granted")
+        db.session.add(row)
+    yield row
+    g.billing_plan = after = paid_plan(row)
+    if after.name != before.name:
+        audit.note("plan.changed", row.id, before=before.name, after=after.name)
+        events.publish(PLAN_CHANGED, before=before.name, after=after.name)
