@@ -5,7 +5,7 @@ from flask_login import LoginManager, current_user
 
 from app.access import Permission, declare, login_required, public, requires
 from app.auth import identity, models
-from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners
+from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
 
 __all__ = [
     "Permission",
@@ -19,6 +19,7 @@ __all__ = [
     "owners",
     "public",
     "requires",
+    "tenant_with_id",
 ]
 
 PERMISSIONS = {
