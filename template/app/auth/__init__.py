@@ -31,7 +31,7 @@ PERMISSIONS = {
 
 
 def init_app(app: Flask) -> None:
-    manager = LoginManager(app)
+    manager = LoginManager(app, add_context_processor=False)  # Pages does it, lazily.
     manager.login_view = "auth.login"
     manager.session_protection = None
     identity.init_app(manager)
