@@ -4,7 +4,7 @@ from flask import Flask
 from flask_login import LoginManager, current_user
 
 from app.access import Permission, declare, login_required, public, requires
-from app.auth import identity, models
+from app.auth import identity, models, returning, views
 from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
 
 __all__ = [
@@ -32,8 +32,10 @@ PERMISSIONS = {
 
 def init_app(app: Flask) -> None:
     manager = LoginManager(app, add_context_processor=False)  # Pages does it, lazily.
-    manager.login_view = "auth.login"
     manager.session_protection = None
+    manager.unauthorized_handler(returning.ask_to_log_in)
+    app.extensions["choose_tenant"] = returning.choose_tenant
     identity.init_app(manager)
     declare(app, PERMISSIONS)
     app.before_request(identity.enter_tenant_of_url)
+    views.init_app(app)
