@@ -6,10 +6,12 @@ from flask_login import LoginManager, current_user
 from app.access import Permission, declare, login_required, public, requires
 from app.auth import identity, models, returning, views
 from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
+from app.auth.joining import before_joining
 
 __all__ = [
     "Permission",
     "all_tenants",
+    "before_joining",
     "current_user",
     "find_tenant",
     "headcount",
