@@ -23,10 +23,10 @@ def init_app(app: Flask) -> None:
 
 
 def add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend({n: value for n, value in HEADERS.items() if n.lower() not in given})
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if response.mimetype == "text/html" or "Set-Cookie" in response.headers:
+    if response.mimetype == "text/html" or "set-cookie" in given:
         response.headers.setdefault("Cache-Control", "no-store")
     return response
