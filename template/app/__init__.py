@@ -43,6 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         queue,
         settings,
         tenancy,
+        versions,
     )
 
     app = Flask(__name__, static_folder=None, instance_relative_config=True)
@@ -56,7 +57,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     for shared in (logs, headers, errors, csrf, db, tenancy, encryption, queue, jobs, events, mail):
         shared.init_app(app)
-    for shared in (audit, limits, idempotency, api, migrate, health, pages):
+    for shared in (audit, limits, idempotency, api, versions, migrate, health, pages):
         shared.init_app(app)
     for package in (auth, billing, analytics, features):
         package.init_app(app)
@@ -73,7 +74,7 @@ class JsonByOrjson(JSONProvider):
     def dumps(self, obj: Any, **_: Any) -> str:
         import orjson
 
-        return orjson.dumps(obj).decode()
+        return orjson.dumps(obj, option=orjson.OPT_UTC_Z).decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
         import orjson

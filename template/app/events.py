@@ -84,7 +84,7 @@ class InboxRow(SharedModel):
     heard_at: Mapped[CreatedAt]
 
 
-def publish(name: str, **facts: Any) -> None:
+def publish(name: str, /, **facts: Any) -> None:
     """Say that something happened, once the caller's transaction commits.
 
     Facts are JSON values (ids and moments too). Call it before the commit.
