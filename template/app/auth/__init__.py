@@ -4,14 +4,12 @@ from flask import Flask
 from flask_login import LoginManager, current_user
 
 from app.access import Permission, declare, login_required, public, requires
-from app.auth import identity, models, returning, views
-from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
-from app.auth.joining import before_joining
+from app.auth import identity, models
+from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners
 
 __all__ = [
     "Permission",
     "all_tenants",
-    "before_joining",
     "current_user",
     "find_tenant",
     "headcount",
@@ -21,7 +19,6 @@ __all__ = [
     "owners",
     "public",
     "requires",
-    "tenant_with_id",
 ]
 
 PERMISSIONS = {
@@ -33,11 +30,9 @@ PERMISSIONS = {
 
 
 def init_app(app: Flask) -> None:
-    manager = LoginManager(app, add_context_processor=False)  # Pages does it, lazily.
+    manager = LoginManager(app)
+    manager.login_view = "auth.login"
     manager.session_protection = None
-    manager.unauthorized_handler(returning.ask_to_log_in)
-    app.extensions["choose_tenant"] = returning.choose_tenant
     identity.init_app(manager)
     declare(app, PERMISSIONS)
     app.before_request(identity.enter_tenant_of_url)
-    views.init_app(app)

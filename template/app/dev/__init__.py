@@ -2,10 +2,8 @@
 
 from flask import Flask
 
-from app.dev import command, mailbox, seed
+from app.dev import seed
 
 
 def init_app(app: Flask) -> None:
-    command.init_app(app)
     seed.init_app(app)
-    mailbox.init_app(app)
