@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from werkzeug.exceptions import HTTPException
 
 log = structlog.get_logger()
@@ -74,7 +74,9 @@ def answer_unavailable(error: Unavailable) -> Response:
 
 
 def answer_database_error(error: DBAPIError) -> Response:
-    """A database that's away is a 503; any other error of its is ours."""
+    """What it can't store is a 400, a database that's away a 503; any other error is ours."""
+    if isinstance(error, DataError):
+        return answer(400, "Bad request", "There is something in it that we can't store.")
     if not (error.connection_invalidated or is_away(error)):
         return answer_unexpected(error)
     log.error("database away", reason=str(error.orig))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app.analytics import activity
-from app.analytics.export import harmless
+from app.spreadsheet import harmless
 from tests.analytics.history import ago, deed, tell
 
 
