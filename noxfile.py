@@ -80,9 +80,10 @@ def stage(session: nox.Session, stage: str) -> None:
 
 @check()
 def docs(session: nox.Session) -> None:
-    """Build the site, every warning an error."""
+    """Build the site, every warning an error; `-- serve` shows it while you write."""
     install(session, "docs")
-    session.run("zensical", "build", "--clean", "--strict")
+    session.run("python", "scripts/site.py")
+    session.run("zensical", *(session.posargs or ["build", "--clean", "--strict"]))
 
 
 # --- Parts of the above, and what takes longer ---------------------------------------------------

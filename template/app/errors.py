@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from sqlalchemy.exc import DataError, DBAPIError
 from werkzeug.exceptions import HTTPException
 
@@ -54,7 +54,7 @@ def init_app(app: Flask) -> None:
 
 
 def refuse(refusal: Refused) -> Response:
-    return answer(refusal.status, refusal.title, str(refusal), refusal.hint)
+    return answer(refusal.status, refusal.title, str(refusal), refusal.hint, refusal.link)
 
 
 def answer_http_error(error: HTTPException) -> Response | HTTPException:
@@ -93,10 +93,13 @@ def answer_unexpected(error: Exception) -> Response:
     return answer(500, "Something went wrong", "We could not finish this.", HINTS[500])
 
 
-def answer(status: int, title: str, message: str, hint: str = "") -> Response:
+def answer(
+    status: int, title: str, message: str, hint: str = "", link: tuple[str, str] | None = None
+) -> Response:
     """A page for people; for the API a problem document (RFC 9457)."""
     make: Callable[..., Any] = problem if wants_problem() else page
-    response = make_response(make(status, title, message, hint))
+    more = {"link": {"title": link[0], "href": url_for(link[1])}} if link else {}
+    response = make_response(make(status, title, message, hint, **more))
     response.status_code = status
     return response
 
@@ -123,7 +126,7 @@ def problem(status: int, title: str, message: str, hint: str = "", **more: Any) 
     return response
 
 
-def page(status: int, title: str, message: str, hint: str) -> str:
+def page(status: int, title: str, message: str, hint: str, **more: Any) -> str:
     return render_template(
         "errors/error.html",
         status=status,
@@ -131,4 +134,5 @@ def page(status: int, title: str, message: str, hint: str) -> str:
         message=message,
         hint=hint,
         request_id=g.get("request_id", ""),
+        **more,
     )

@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -26,15 +27,17 @@ def configure(settings: Any) -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso" if settings.in_production else "%H:%M:%S"),
     ]
     # Tracebacks without the local variables: those hold passwords, tokens and other people's rows.
     traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     last: list[Any] = (
         [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
         if settings.in_production
-        else [console()]
+        else [for_people, console()]
     )
+    # Werkzeug's development server would say each request a second time.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -49,6 +52,14 @@ def console() -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+
+
+def for_people(_logger: Any, _level: str, line: MutableMapping[str, Any]) -> Any:
+    """Say a request as one would read it out."""
+    if line["event"] == "request":
+        words = [line.pop(word) for word in ("method", "path", "status", "ms")]
+        line["event"] = "{} {} {} ({} ms)".format(*words)
+    return line
 
 
 def begin() -> None:

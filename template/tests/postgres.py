@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -10,13 +12,15 @@ from app.dev.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a server's `postgres` database, as its superuser."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
         return
-    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+    # Not below pytest's own folder: each start of pytest closes that to other users, and under
+    # root the server runs as one.
+    with TemporaryDirectory(prefix="postgres-") as folder, Postgres(Path(folder)) as server:
         yield server.url("postgres")
 
 

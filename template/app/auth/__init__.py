@@ -4,12 +4,14 @@ from flask import Flask
 from flask_login import LoginManager, current_user
 
 from app.access import Permission, declare, login_required, public, requires
-from app.auth import identity, models
-from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners
+from app.auth import identity, models, returning, views
+from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
+from app.auth.joining import before_joining
 
 __all__ = [
     "Permission",
     "all_tenants",
+    "before_joining",
     "current_user",
     "find_tenant",
     "headcount",
@@ -19,6 +21,7 @@ __all__ = [
     "owners",
     "public",
     "requires",
+    "tenant_with_id",
 ]
 
 PERMISSIONS = {
@@ -30,9 +33,11 @@ PERMISSIONS = {
 
 
 def init_app(app: Flask) -> None:
-    manager = LoginManager(app)
-    manager.login_view = "auth.login"
+    manager = LoginManager(app, add_context_processor=False)  # Pages does it, lazily.
     manager.session_protection = None
+    manager.unauthorized_handler(returning.ask_to_log_in)
+    app.extensions["choose_tenant"] = returning.choose_tenant
     identity.init_app(manager)
     declare(app, PERMISSIONS)
     app.before_request(identity.enter_tenant_of_url)
+    views.init_app(app)

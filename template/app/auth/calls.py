@@ -16,6 +16,12 @@ def find_tenant(slug: str) -> Tenant | None:
     return row.as_tenant() if row else None
 
 
+def tenant_with_id(tenant_id: UUID) -> Tenant | None:
+    """The tenant with this id, or None: for what comes from outside and names nobody's slug."""
+    row = db.session.get(Organisation, tenant_id)
+    return row.as_tenant() if row else None
+
+
 def all_tenants() -> Iterator[Tenant]:
     """Every tenant, oldest first. For commands and schedules, never for pages."""
     for row in db.session.scalars(select(Organisation).order_by(Organisation.id)):

@@ -24,7 +24,6 @@ class Identity:
     id: UUID
     name: str
     email: str
-    email_confirmed: bool
     session_stamp: str
     tenant: Tenant | None
     role: str | None
@@ -51,7 +50,6 @@ WHO = (
         User.id,
         User.name,
         User.email,
-        User.email_confirmed_at,
         User.session_stamp,
         Organisation.id.label("tenant_id"),
         Organisation.slug,
@@ -107,12 +105,16 @@ def identity_of(row: Row[Any]) -> Identity:
         id=row.id,
         name=row.name,
         email=row.email,
-        email_confirmed=row.email_confirmed_at is not None,
         session_stamp=row.session_stamp,
         tenant=tenant,
         role=row.role,
         token_id=row.token_id,
     )
+
+
+def of(user: User) -> Identity:
+    """Somebody who has just signed in, in no tenant yet."""
+    return Identity(user.id, user.name, user.email, user.session_stamp, tenant=None, role=None)
 
 
 def bearer_token(incoming: Request) -> str:

@@ -4,10 +4,11 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from app.db import CreatedAt, Id, Moment, WithId, metadata_for, now
+from app.auth import emails
+from app.db import CreatedAt, Id, Moment, WithId, db, metadata_for, now
 from app.tenancy import Tenant
 
 
@@ -23,7 +24,7 @@ def new_stamp() -> str:
 
 
 class User(Base):
-    """A person, known by an e-mail address."""
+    """A person, known by an e-mail address. Until it's confirmed, nobody can log in with it."""
 
     __tablename__ = "auth_users"
 
@@ -36,7 +37,31 @@ class User(Base):
     email_confirmed_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
 
+    # A write that was prepared under an old stamp fails (StaleDataError): of two requests with
+    # the same link at the same moment, one wins.
+    __mapper_args__ = {"version_id_col": session_stamp, "version_id_generator": False}
+
     memberships: Mapped[list["Membership"]] = relationship(back_populates="user")
+
+    @classmethod
+    def with_email(cls, email: str) -> "User | None":
+        """The person with this address, however it's spelt."""
+        same = select(cls).where(cls.email_norm == emails.norm(email))
+        return db.session.scalars(same).one_or_none()
+
+    def set_email(self, email: str) -> None:
+        """Be known by this address from now on."""
+        self.email = email
+        self.email_norm = emails.norm(email)
+
+    def set_password_hash(self, password_hash: str) -> None:
+        """Have another password; whoever got in with the old one is out."""
+        self.password_hash = password_hash
+        self.end_sessions()
+
+    def end_sessions(self) -> None:
+        """End every session, and every link that was mailed before."""
+        self.session_stamp = new_stamp()
 
 
 class Organisation(Base):

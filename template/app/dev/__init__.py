@@ -2,8 +2,10 @@
 
 from flask import Flask
 
-from app.dev import seed
+from app.dev import command, mailbox, seed
 
 
 def init_app(app: Flask) -> None:
+    command.init_app(app)
     seed.init_app(app)
+    mailbox.init_app(app)

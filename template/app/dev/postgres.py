@@ -12,8 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import create_engine, text
+
 UNPRIVILEGED = "nobody"
 OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=100"
+
+
+class ServerRuns(RuntimeError):
+    """Another server has the folder."""
 
 
 class Postgres:
@@ -51,13 +57,38 @@ class Postgres:
             shutil.chown(self.folder, UNPRIVILEGED)
         if not (self.data / "PG_VERSION").exists():
             self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-E", "UTF8")
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 {OPTIONS}"
+        # No Unix socket: the path of one must be short, and people's folders are deep.
+        listen = "-c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+        options = f"-p {self.port} {listen} {OPTIONS}"
         log = self.folder / "server.log"
+        self.refuse_a_second_server()
         self.run("pg_ctl", "-D", self.data, "-w", "-l", log, "-o", options, "start")
+
+    def refuse_a_second_server(self) -> None:
+        """One server at a time has a folder; the note of one that crashed doesn't count."""
+        note = self.data / "postmaster.pid"
+        if not note.exists():
+            return
+        process, _folder, _started, port, *_ = note.read_text().splitlines()
+        if somebody_listens(int(port)):
+            raise ServerRuns(
+                f"a server has {self.data} already: process {process}, perhaps of another "
+                "`flask dev`. Stop that one first."
+            )
+        note.unlink()
 
     def stop(self) -> None:
         """Stop at once, without waiting for clients to leave."""
         self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+
+    def make_database(self, name: str) -> None:
+        """Make an empty database, unless there is one of that name."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+            if connection.scalar(known, {"name": name}) is None:
+                connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
 
     def run(self, program: str, *args: object) -> None:
         """Run one of PostgreSQL's programs; it refuses to run as root, so root becomes nobody."""
@@ -86,6 +117,11 @@ def programs() -> Path:
 
 def is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def somebody_listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def open_to_everybody(folder: Path) -> None:

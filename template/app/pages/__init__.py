@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.pages import assets, context
+from app.pages import assets, context, styleguide
 from app.pages.nav import NavEntry, add_entry
 from app.pages.views import bp
 
@@ -13,4 +13,5 @@ def init_app(app: Flask) -> None:
     app.extensions["nav"] = []
     app.register_blueprint(bp)
     assets.init_app(app)
+    styleguide.init_app(app)
     context.init_app(app)

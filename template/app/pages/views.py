@@ -1,11 +1,11 @@
 """The start page."""
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, url_for
 from flask_login import current_user
 
 from app.access import public
 from app.pages.nav import nav
-from app.tenancy import root_url, tenant_or_none
+from app.tenancy import root_url, slug_in_url, tenant_or_none
 
 bp = Blueprint("pages", __name__, template_folder="templates")
 
@@ -16,6 +16,15 @@ def home():
     """In a tenant its first page; outside, the tenants of who is signed in, or the front page."""
     if tenant_or_none():
         return redirect(url_for(nav()[0].endpoint))  # Every role may see something.
+    if slug_in_url():
+        return turn_away()
     if current_user.is_authenticated:
         return redirect(root_url("auth.tenants"))
     return render_template("home.html")
+
+
+def turn_away():
+    """A tenant that isn't one's own doesn't exist; signed out, it may be one's own."""
+    if current_user.is_authenticated:
+        abort(404)
+    return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]

@@ -1,0 +1,23 @@
+"""E-mail addresses: one way to write each, so that two spellings are one person."""
+
+from email_validator import EmailNotValidError, validate_email
+from flask import current_app
+
+
+def tidy(text: str) -> str:
+    """The address as we write to it. Raises ValueError, with words for people."""
+    try:
+        checked = validate_email(
+            text.strip(),
+            check_deliverability=False,
+            allow_smtputf8=False,
+            test_environment=not current_app.config["SETTINGS"].in_production,
+        )
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return checked.ascii_email or checked.normalized
+
+
+def norm(email: str) -> str:
+    """What two spellings of one address have in common."""
+    return email.lower()

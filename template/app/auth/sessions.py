@@ -1,0 +1,20 @@
+"""Sessions: who is signed in at a browser. They last 14 days, or until the stamp changes."""
+
+from flask import session
+from flask_login import login_user, logout_user
+
+from app.auth import identity
+from app.auth.models import User
+
+
+def start(user: User) -> None:
+    """Sign a person in, in a session that keeps nothing of the one before (session fixation)."""
+    session.clear()
+    session.permanent = True
+    login_user(identity.of(user))
+
+
+def end() -> None:
+    """Sign out at this browser."""
+    logout_user()
+    session.clear()

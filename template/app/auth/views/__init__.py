@@ -1,0 +1,31 @@
+"""Auth's pages, a module for each noun."""
+
+from importlib import import_module
+
+from flask import Blueprint, Flask, current_app, redirect, render_template, request
+
+from app.access import access_of
+from app.auth.links import LinkDoesNotWork
+from app.tenancy import root_url, slug_in_url
+
+bp = Blueprint("auth", __name__, template_folder="../templates")
+
+
+def init_app(app: Flask) -> None:
+    for noun in ("account", "passwords", "sessions", "signup", "tenants"):
+        import_module(f"{__name__}.{noun}")
+    app.register_blueprint(bp)
+
+
+@bp.before_request
+def leave_the_tenant():
+    """The log-in, the account and the like are the same in every tenant: they live outside."""
+    if slug_in_url() and access_of(current_app, request.endpoint or "").kind != "permission":
+        values = {**(request.view_args or {}), **request.args.to_dict()}
+        return redirect(root_url(request.endpoint or "", **values), 307)
+    return None
+
+
+@bp.errorhandler(LinkDoesNotWork)
+def offer_a_new_link(refusal: LinkDoesNotWork):
+    return render_template("auth/dead_link.html", refusal=refusal), refusal.status
