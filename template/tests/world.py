@@ -100,3 +100,14 @@ def sign_in(app: Flask, seat: Seat) -> Company:
     with company.client.session_transaction() as session:
         session["_user_id"] = seat.session_id
     return company
+
+
+# The settings that production can't do without, for `make_app(**PRODUCTION)`.
+PRODUCTION: dict[str, Any] = {
+    "app_env": "production",
+    "secret_key": "k" * 32,
+    "encryption_keys": ["A" * 43 + "="],
+    "public_url": "https://app.example",
+    "smtp_url": "smtp://127.0.0.1:1",
+    "mail_from": "hello@app.example",
+}

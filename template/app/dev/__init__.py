@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from app.dev import command, mailbox, seed
+from app.dev import command, mailbox, reference, seed
 
 
 def init_app(app: Flask) -> None:
     command.init_app(app)
     seed.init_app(app)
+    reference.init_app(app)
     mailbox.init_app(app)

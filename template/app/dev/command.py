@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import make_url
 
 from app import create_app, migrate
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Who may connect.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: 5000, or the next free one.")
 @click.option("--postgres", is_flag=True, help="Use a PostgreSQL that comes along, not SQLite.")
+@with_appcontext
 def dev(host: str, port: int | None, postgres: bool) -> None:
     """Start everything, with demo data in it; Ctrl-C stops it all.
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import click
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
 from app import auth
@@ -15,6 +14,7 @@ from app.db import METADATA, db, now, reading
 from app.dev import seed as seeding
 from app.dev.seed import COMPANIES, PASSWORD, seed
 from app.tenancy import serving
+from tests.world import PRODUCTION
 
 ROLES = {
     ("acme", "ada@acme.example", "owner"),
@@ -104,9 +104,7 @@ def test_the_demo_tenants_leave_others_alone(app, member):
 
 
 def test_production_is_never_seeded(make_app):
-    safe = {"secret_key": "k" * 32, "public_url": "https://app.example"}
-    keys = [Fernet.generate_key().decode()]
-    production = make_app(app_env="production", encryption_keys=keys, **safe)
+    production = make_app(**PRODUCTION)
 
     with pytest.raises(click.ClickException, match="not in production"):
         seed(production)
