@@ -12,7 +12,7 @@ from app.db import METADATA, db
 from app.errors import Unavailable
 from tests.world import Company, found, sign_in
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.browser"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,95 @@
+"""How the pages look, in a real browser: accessible, never too wide, and nothing blocked.
+
+Each page is seen in light and dark, on a desk and on a telephone, and is written to screenshots/.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser import PROJECT, LiveServer, axe, sign_in
+
+pytestmark = pytest.mark.journey
+
+SCREENSHOTS = PROJECT / "screenshots"
+WIDTHS = {"desk": 1280, "phone": 390}
+NARROWEST = 360
+NOBODY = ""
+OWNER = "ada@acme.example"
+MEMBER = "sam@consulting.example"
+PAGES = {
+    "home": (NOBODY, "/"),
+    "login": (NOBODY, "/login"),
+    "signup": (NOBODY, "/signup"),
+    "not found": (NOBODY, "/nothing-here"),
+    "style guide": (NOBODY, "/styleguide"),
+    "workspaces": (MEMBER, "/workspaces"),
+    "account": (OWNER, "/account"),
+    "dashboard": (OWNER, "/t/acme/analytics/"),
+    "dashboard of a member": (MEMBER, "/t/initech/analytics/?days=7"),
+}
+
+
+@pytest.fixture(scope="module")
+def window(browser: Any, live_server: LiveServer) -> Iterator[Callable[[str, str], Any]]:
+    """Opens one of the demo people's browsers, in light or dark; each logs in once."""
+    opened: dict[tuple[str, str], Any] = {}
+    cookies: dict[str, Any] = {NOBODY: None}
+
+    def open_window(email: str, scheme: str) -> Any:
+        if (email, scheme) not in opened:
+            context = browser.new_context(
+                base_url=live_server.url, color_scheme=scheme, storage_state=cookies.get(email)
+            )
+            page = context.new_page()
+            if email not in cookies:
+                sign_in(page, email)
+                cookies[email] = context.storage_state()
+            opened[email, scheme] = page
+        return opened[email, scheme]
+
+    yield open_window
+    for page in opened.values():
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_and_fits(window, name, scheme):
+    email, path = PAGES[name]
+    page = window(email, scheme)
+    complaints = listen(page)
+
+    page.goto(path)
+
+    for size, width in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": 860})
+        page.screenshot(path=SCREENSHOTS / f"{name} {scheme} {size}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert axe(page) == []
+    assert complaints == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_on_the_smallest_telephone(window, name):
+    email, path = PAGES[name]
+    page = window(email, "light")
+
+    page.set_viewport_size({"width": NARROWEST, "height": 700})
+    page.goto(path)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
+
+
+def listen(page: Any) -> list[str]:
+    """What the browser complains of from here on: blocked by the policy, broken scripts."""
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if is_bad(message) else None)
+    return said
+
+
+def is_bad(message: Any) -> bool:
+    """Whether it's an error, other than that the page itself is an error page."""
+    return message.type == "error" and "the server responded with a status of 4" not in message.text
