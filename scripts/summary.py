@@ -72,15 +72,19 @@ def skip(session: nox.Session, why: str) -> None:
 
 
 @contextmanager
-def counted_tests() -> Iterator[Path]:
-    """Give a path for pytest's --junit-xml; what it counted becomes a remark."""
+def counted_tests() -> Iterator[dict[str, str]]:
+    """Settings that make pytest count; what each run of it counted becomes a remark.
+
+    A session of ours may run several sessions of a project's: pytest names its report after
+    the innermost one.
+    """
     with TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
         try:
-            yield report
+            yield {"PYTEST_ADDOPTS": f"--junit-xml={folder}/$NOX_CURRENT_SESSION.xml"}
         finally:
-            if report.exists():
-                remark(count(ElementTree.parse(report).getroot()))  # noqa: S314  # We wrote it.
+            for report in sorted(Path(folder).iterdir(), key=lambda path: path.stat().st_mtime):
+                name = "" if report.stem == LINES[-1].name else f"{report.stem}: "
+                remark(name + count(ElementTree.parse(report).getroot()))  # noqa: S314  # Ours.
 
 
 def count(report: ElementTree.Element) -> str:

@@ -42,6 +42,16 @@ NAMES = {
     "&amp; &lt;": "amp-lt-app",
     "$HOME `id` $(id)": "home-id-id-app",
     "%s %(name)s {0}": "s-name-s-0-app",
+    "${7*7} #{7*7} <%= 7*7 %>": "7-7-7-7-7-7-app",
+    "-rf": "rf-app",
+    "--help": "help-app",
+    "!!python/object:os.system": "python-object-os-system-app",
+    "'; DROP TABLE users; --": "drop-table-users-app",
+    "]]>-->": "saas-app",
+    "[project]": "project-app",
+    '"}, {"name": "x': "name-x-app",
+    "\\": "saas-app",
+    "@everyone": "everyone-app",
     "yes": "yes-app",
     "null": "null-app",
     "1e3": "1e3-app",
@@ -51,6 +61,7 @@ NAMES = {
     "~": "saas-app",
     "../../etc": "etc-app",
     "x" * 80: "x" * 80 + "-app",
+    "🚀" * 80: "saas-app",
 }
 
 

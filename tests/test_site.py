@@ -18,7 +18,7 @@ def small(tmp_path, monkeypatch) -> Path:
         "docs/images/climb.svg": "<svg/>",
         "template/docs/jobs.md": "# Jobs\n\n[facts](facts.md)\n",
         "template/docs/facts.md": "# Facts\n",
-        "stages/one/README.md": "![climb](../../docs/images/climb.svg)\n[home](../../docs/index.md)\n",
+        "stages/one/README.md": "![it](../../docs/images/climb.svg) [i](../../docs/index.md)\n",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -35,7 +35,7 @@ def test_links_follow_the_pages_that_move(small):
     assert index == "[jobs](reference/jobs.md#when) [first](stages/one.md)\n"
     assert (gathered / "reference/jobs.md").read_text() == "# Jobs\n\n[facts](facts.md)\n"
     assert (gathered / "stages/one.md").read_text() == (
-        "![climb](../images/climb.svg)\n[home](../index.md)\n"
+        "![it](../images/climb.svg) [i](../index.md)\n"
     )
 
 

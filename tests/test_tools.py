@@ -121,6 +121,33 @@ def pip_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
 
 
+# --- A step that hangs ---------------------------------------------------------------------------
+
+
+def within(minutes: float, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "scripts/within.py", str(minutes), *command],
+        cwd=bootstrap.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_in_time_answers_what_it_answers(code):
+    assert within(1, sys.executable, "-c", f"raise SystemExit({code})").returncode == code
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no groups of processes to end")
+def test_a_command_that_hangs_is_ended_with_all_that_it_started():
+    # The inner one ignores Ctrl-C and holds our end of the pipe: were it left, we would wait.
+    done = within(0.01, "sh", "-c", "(trap '' INT; exec sleep 60) & wait")
+
+    assert done.returncode == 124
+    assert "Took longer than 0.01 minutes" in done.stdout
+
+
 # --- The demo ------------------------------------------------------------------------------------
 
 
@@ -176,6 +203,21 @@ def test_a_session_that_breaks_is_in_the_table_too():
     done = python("from scripts import summary\nwith summary.listing('tests'): 1 / 0\n")
 
     assert done.stdout.split()[:2] == ["tests", "failed"]
+
+
+def test_a_run_inside_of_a_run_is_listed_by_its_own_name():
+    one = '"<testsuites><testsuite tests=\\"{}\\"/></testsuites>"'
+    done = python(
+        "import os, pathlib\n"
+        "from scripts import summary\n"
+        "with summary.listing('stage(one)'), summary.counted_tests() as counting:\n"
+        "    file = counting['PYTEST_ADDOPTS'].partition('=')[2]\n"
+        "    for name, count in {'tests': 3, 'stage(one)': 2}.items():\n"
+        "        os.environ['NOX_CURRENT_SESSION'] = name\n"
+        f"        pathlib.Path(os.path.expandvars(file)).write_text({one}.format(count))\n"
+    )
+
+    assert done.stdout.strip().endswith("tests: 3 passed; 2 passed"), done.stderr
 
 
 def test_skipped_tests_are_counted_with_their_reasons():
