@@ -47,8 +47,9 @@ def note(action: str, target: object = "", **details: Any) -> None:
     db.session.add(row)
 
 
-def recent(limit: int = 50) -> list[AuditRow]:
-    """The current tenant's latest deeds, newest first."""
-    mine = AuditRow.tenant_id == current_tenant().id
-    rows = select(AuditRow).where(mine).order_by(AuditRow.id.desc()).limit(limit)
-    return list(db.session.scalars(rows))
+def recent(limit: int = 50, *, before: UUID | None = None) -> list[AuditRow]:
+    """The current tenant's latest deeds, newest first; for a next page, those before one."""
+    rows = select(AuditRow).where(AuditRow.tenant_id == current_tenant().id)
+    if before:
+        rows = rows.where(AuditRow.id < before)
+    return list(db.session.scalars(rows.order_by(AuditRow.id.desc()).limit(limit)))

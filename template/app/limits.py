@@ -3,11 +3,26 @@
 Without REDIS_URL each process counts for itself, so the real limit is this times the workers.
 """
 
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
 from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-limiter = Limiter(get_remote_address, headers_enabled=True)
+
+def address() -> str:
+    """Where a request comes from. In IPv6 that's the /64: one household has all of it."""
+    text = get_remote_address()
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, 64), strict=False))
+    return text
+
+
+limiter = Limiter(address, headers_enabled=True, strategy="moving-window")
 
 
 def init_app(app: Flask) -> None:

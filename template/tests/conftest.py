@@ -9,6 +9,7 @@ from flask import Flask
 
 from app import billing, create_app, migrate
 from app.db import METADATA, db
+from app.limits import limiter
 from app.errors import Unavailable
 from tests.world import Company, found, sign_in
 
@@ -58,6 +59,7 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application with empty tables."""
     yield migrated_app
     migrated_app.extensions["queue"].flush()
+    limiter.reset()
     empty_all_tables(migrated_app)
 
 

@@ -16,6 +16,25 @@ def keep_what_was_recorded(event: Event) -> None:
     keep_once(event, event.facts["what"], event.facts["facts"])
 
 
+# What happens to people in auth, and the words it's counted under.
+HAPPENINGS = {
+    "auth.signed_in": "signed in",
+    "auth.member_invited": "member invited",
+    "auth.member_joined": "member joined",
+    "auth.member_left": "member left",
+}
+
+
+def keep_what_happened(event: Event) -> None:
+    """Keep what auth says, where it happened in a tenant."""
+    if event.tenant:
+        keep_once(event, HAPPENINGS[event.name], event.facts)
+
+
+for name in HAPPENINGS:
+    on(name)(keep_what_happened)
+
+
 def keep_once(event: Event, name: str, facts: dict[str, object]) -> None:
     """Keep a fact under its event's id.
 

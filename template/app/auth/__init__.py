@@ -5,8 +5,10 @@ from flask_login import LoginManager, current_user
 
 from app.access import Permission, declare, login_required, public, requires
 from app.auth import identity, models, returning, views
+from app.auth.api import api
 from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
 from app.auth.joining import before_joining
+from app.pages import NavEntry, add_entry
 
 __all__ = [
     "Permission",
@@ -27,9 +29,15 @@ __all__ = [
 PERMISSIONS = {
     "members:read": Permission("See who belongs to the workspace", member=True),
     "members:write": Permission("Invite and remove people, and change roles"),
-    "workspace:write": Permission("Rename the workspace"),
+    "workspace:read": Permission("See the workspace's settings", member=True),
+    "workspace:write": Permission("Change the workspace's name and address"),
+    "tokens:write": Permission("Make API tokens for oneself", member=True),
     "audit:read": Permission("See the audit trail"),
 }
+NAV = (
+    NavEntry("Members", "auth.members", "members:read", icon="people", order=80),
+    NavEntry("Settings", "auth.settings", "workspace:read", icon="settings", order=90),
+)
 
 
 def init_app(app: Flask) -> None:
@@ -41,3 +49,6 @@ def init_app(app: Flask) -> None:
     declare(app, PERMISSIONS)
     app.before_request(identity.enter_tenant_of_url)
     views.init_app(app)
+    app.register_blueprint(api)
+    for entry in NAV:
+        add_entry(app, entry)

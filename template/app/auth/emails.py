@@ -18,6 +18,14 @@ def tidy(text: str) -> str:
     return checked.ascii_email or checked.normalized
 
 
+def typed(text: str | None) -> str:
+    """What somebody typed, read as an address as far as it can be."""
+    try:
+        return tidy(text or "")
+    except ValueError:
+        return (text or "").strip()
+
+
 def norm(email: str) -> str:
     """What two spellings of one address have in common."""
     return email.lower()

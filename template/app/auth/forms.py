@@ -3,10 +3,10 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, PasswordField, StringField, ValidationError
+from wtforms import EmailField, Field, PasswordField, SelectField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
-from app.auth import emails, passwords
+from app.auth import emails, passwords, tenants
 
 
 def one_line(text: str | None) -> str:
@@ -86,7 +86,7 @@ class LogInForm(FlaskForm):
     # An address that can't exist is answered like one that doesn't.
     email = EmailField(
         "E-mail address",
-        filters=[one_line],
+        filters=[emails.typed],
         validators=[InputRequired("Enter your e-mail address."), Length(max=254)],
         render_kw={"autocomplete": "username"},
     )
@@ -97,12 +97,63 @@ class AddressForm(FlaskForm):
     email = email_field()
 
 
+class AcceptForm(FlaskForm):
+    """A button: only the CSRF token counts."""
+
+
 class PasswordForm(FlaskForm):
     password = password_field()
 
 
 class WorkspaceForm(FlaskForm):
     name = name_field("Name", autocomplete="organization")
+
+
+class SettingsForm(WorkspaceForm):
+    slug = StringField(
+        "Address",
+        filters=[lambda text: (text or "").strip().lower()],
+        validators=[InputRequired("Enter an address.")],
+        render_kw={"autocomplete": "off", "spellcheck": "false"},
+    )
+
+    def validate_slug(self, field: Field) -> None:
+        try:
+            tenants.refuse_unusable(field.data)
+        except tenants.SlugRefused as refusal:
+            raise ValidationError(str(refusal)) from None
+
+
+ROLES = [("member", "Member"), ("owner", "Owner")]
+
+
+class RoleForm(FlaskForm):
+    role = SelectField("Role", choices=ROLES)
+
+
+class InvitationForm(RoleForm):
+    email = email_field(autocomplete="off")
+
+
+class TokenForm(FlaskForm):
+    name = name_field("What is it for?", autocomplete="off")
+
+
+class NewAccountForm(NewPasswordForm):
+    """An invited person's account: the address is the invitation's."""
+
+    name = name_field("Your name", autocomplete="name")
+    new_password = new_password_field()
+
+
+class ChangePasswordForm(NewPasswordForm):
+    password = password_field("Current password")
+    new_password = new_password_field("New password")
+
+
+class ChangeEmailForm(FlaskForm):
+    email = email_field("New e-mail address")
+    password = password_field()
 
 
 class ProfileForm(FlaskForm):

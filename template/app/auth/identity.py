@@ -2,18 +2,24 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from flask import Request, abort, current_app, request
 from flask_login import LoginManager, current_user
-from sqlalchemy import Row, and_, bindparam, null, select
+from sqlalchemy import Row, and_, bindparam, null, select, update
+from sqlalchemy.exc import DBAPIError
 
 from app.access import access_of, is_api
 from app.auth.models import ApiToken, Membership, Organisation, User
-from app.db import reading
+from app.db import db, now, reading
 from app.tenancy import Tenant, enter, slug_in_url
 
+log = structlog.get_logger()
+
+USE_NOTED_EVERY = timedelta(minutes=5)
 TOKEN_PREFIX = "sct_"  # noqa: S105  # It makes a leaked token easy to find by a scanner.
 
 
@@ -67,7 +73,7 @@ BY_SESSION = WHO.add_columns(null().label("token_id")).where(
     User.id == bindparam("user_id"), User.session_stamp == bindparam("stamp")
 )
 BY_TOKEN = (
-    WHO.add_columns(ApiToken.id.label("token_id"))
+    WHO.add_columns(ApiToken.id.label("token_id"), ApiToken.last_used_at)
     .join(ApiToken, and_(ApiToken.user_id == User.id, ApiToken.tenant_id == Organisation.id))
     .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None))
 )
@@ -84,19 +90,37 @@ def by_session(session_id: str) -> Identity | None:
         # A request with a token is judged by the token alone; its cookies have no CSRF check.
         return None
     user_id, _, stamp = session_id.partition(":")
-    return find(BY_SESSION, user_id=UUID(user_id), stamp=stamp)
+    row = find(BY_SESSION, user_id=UUID(user_id), stamp=stamp)
+    return identity_of(row) if row else None
 
 
 def by_token(incoming: Request) -> Identity | None:
     """The person of an API token; it's good for the API of its own tenant only."""
     token = bearer_token(incoming)
-    return find(BY_TOKEN, token_hash=hash_of(token)) if token and is_api() else None
+    row = find(BY_TOKEN, token_hash=hash_of(token)) if token and is_api() else None
+    if row is None:
+        return None
+    note_use(row)
+    return identity_of(row)
 
 
-def find(statement: Any, **values: Any) -> Identity | None:
+def find(statement: Any, **values: Any) -> Row[Any] | None:
     with reading("auth") as connection:
-        row = connection.execute(statement, {"slug": slug_in_url(), **values}).one_or_none()
-    return identity_of(row) if row else None
+        return connection.execute(statement, {"slug": slug_in_url(), **values}).one_or_none()
+
+
+def note_use(token: Row[Any]) -> None:
+    """Keep when a token was used, to some minutes: a write each time would cost more than it."""
+    if token.last_used_at and token.last_used_at > now() - USE_NOTED_EVERY:
+        return
+    row = update(ApiToken).where(
+        ApiToken.tenant_id == token.tenant_id, ApiToken.id == token.token_id
+    )
+    try:
+        with db.engines["auth"].begin() as connection:
+            connection.execute(row.values(last_used_at=now()))
+    except DBAPIError as error:
+        log.warning("use of a token not noted", error=repr(error))
 
 
 def identity_of(row: Row[Any]) -> Identity:

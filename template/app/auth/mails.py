@@ -10,6 +10,7 @@ from app import mail
 from app.auth import links
 from app.auth.models import User
 from app.jobs import job
+from app.tenancy import current_tenant, root_url
 
 
 def product() -> str:
@@ -30,6 +31,40 @@ def say_that_one_has_an_account(user: User) -> None:
 def say_that_the_password_changed(user: User) -> None:
     subject = f"Your {product()} password was changed"
     mail.send(user.email, subject, "auth/mail/password_changed.txt")
+
+
+def ask_for_new_email(user: User, email: str) -> None:
+    """Mail the link that makes a new address count, to that address."""
+    url = links.NEW_EMAIL.url(user, email=email)
+    subject = f"Confirm your new address for {product()}"
+    mail.send(email, subject, "auth/mail/new_email.txt", url=url)
+
+
+def say_that_the_address_is_taken(email: str) -> None:
+    mail.send(email, f"You have an account at {product()}", "auth/mail/taken.txt")
+
+
+def warn_of_a_new_email(user: User, email: str) -> None:
+    subject = f"A new address for your {product()} account"
+    mail.send(user.email, subject, "auth/mail/new_email_asked.txt", email=email)
+
+
+def say_that_the_email_changed(user: User, email: str) -> None:
+    subject = f"Your {product()} account has a new address"
+    mail.send(user.email, subject, "auth/mail/email_changed.txt", email=email)
+
+
+def invite(email: str, token: str, *, inviter: str) -> None:
+    """Mail an invitation to the current tenant."""
+    tenant = current_tenant()
+    mail.send(
+        email,
+        f"{inviter} invites you to {tenant.name} on {product()}",
+        "auth/mail/invitation.txt",
+        inviter=inviter,
+        workspace=tenant.name,
+        url=root_url("auth.invitation", external=True, token=token),
+    )
 
 
 @job

@@ -114,7 +114,7 @@ class Invitation(Base):
     email_norm: Mapped[str]
     role: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
-    invited_by: Mapped[UUID] = mapped_column(ForeignKey("auth_users.id"))
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("auth_users.id"))
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[Moment]
 

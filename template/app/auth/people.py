@@ -1,10 +1,15 @@
 """People: signing up, proving an address, logging in."""
 
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import update
+
 from app import audit, events
 from app.actor import act_for
-from app.auth import mails, passwords
-from app.auth.models import User
+from app.auth import mails, members, passwords
+from app.auth.links import NEW_EMAIL, LinkDoesNotWork
+from app.auth.models import ApiToken, Invitation, User
 from app.db import db, now
+from app.tenancy import enter
 
 
 def sign_up(name: str, email: str, password: str, *, at: str) -> None:
@@ -59,6 +64,60 @@ def change_password(user: User, password: str) -> None:
     act_for(user.id)
     audit.note("user.password_changed", user.id)
     mails.say_that_the_password_changed(user)
+
+
+def tell_of_log_in(user: User) -> None:
+    """Write down a log-in; whoever belongs to one tenant only has logged in there."""
+    if len(user.memberships) == 1:
+        enter(user.memberships[0].organisation.as_tenant())
+    audit.note("user.logged_in", user.id)
+    events.publish("auth.signed_in", user=user.id)
+
+
+def ask_for_new_email(user: User, email: str) -> None:
+    """Mail a link to the new address: until it's opened, the old one counts. Both are told.
+
+    If the new one has an account already, only its mailbox hears so.
+    """
+    if User.with_email(email):
+        mails.say_that_the_address_is_taken(email)
+    else:
+        mails.ask_for_new_email(user, email)
+    mails.warn_of_a_new_email(user, email)
+
+
+def change_email(user: User, email: str) -> None:
+    """Be known by a new address, now that a link has proved it. Every session ends."""
+    if User.with_email(email):
+        raise LinkDoesNotWork(NEW_EMAIL.name)
+    mails.say_that_the_email_changed(user, email)
+    user.set_email(email)
+    user.end_sessions()
+    act_for(user.id)
+    audit.note("user.email_changed", user.id)
+
+
+def log_out_everywhere(user: User) -> None:
+    user.end_sessions()
+    audit.note("user.logged_out_everywhere", user.id)
+
+
+def delete(user: User) -> None:
+    """Forget a person. What they did stays, without a name; refused while a tenant needs them."""
+    memberships = sorted(user.memberships, key=lambda membership: membership.tenant_id)
+    for membership in memberships:
+        members.hold_the_door(membership.tenant_id)
+        db.session.refresh(membership)
+        members.make_sure_an_owner_stays(membership)
+        db.session.delete(membership)
+    db.session.execute(sql_delete(ApiToken).where(ApiToken.user_id == user.id))
+    theirs = update(Invitation).where(Invitation.invited_by == user.id)
+    db.session.execute(theirs.values(invited_by=None))
+    audit.note("user.deleted", user.id)
+    left = [membership.tenant_id for membership in memberships]
+    events.publish("auth.user_deleted", user=user.id, tenants=left)
+    db.session.flush()  # The memberships go before the person they point to.
+    db.session.delete(user)
 
 
 def reset_password(user: User, password: str) -> None:

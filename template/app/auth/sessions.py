@@ -3,7 +3,7 @@
 from flask import session
 from flask_login import login_user, logout_user
 
-from app.auth import identity
+from app.auth import identity, throttles
 from app.auth.models import User
 
 
@@ -12,6 +12,7 @@ def start(user: User) -> None:
     session.clear()
     session.permanent = True
     login_user(identity.of(user))
+    throttles.know_this_device(user)
 
 
 def end() -> None:

@@ -12,7 +12,7 @@ from app import audit, events
 from app.auth.models import Membership, Organisation
 from app.db import db
 from app.errors import Refused
-from app.tenancy import enter
+from app.tenancy import current_tenant, enter
 
 SLUG = re.compile(r"[a-z0-9](-?[a-z0-9])+")
 LONGEST_SLUG = 40
@@ -55,6 +55,20 @@ def found(name: str, owner_id: UUID) -> Organisation:
     audit.note("workspace.created", organisation.id)
     events.publish("auth.tenant_created", owner=owner_id)
     events.publish("auth.member_joined", user=owner_id, role="owner")
+    return organisation
+
+
+def change(name: str, slug: str) -> Organisation:
+    """Give the current tenant another name or another place in URLs."""
+    organisation = db.session.get_one(Organisation, current_tenant().id)
+    if slug != organisation.slug:
+        refuse_unusable(slug)
+        if db.session.scalar(select(Organisation.id).where(Organisation.slug == slug)):
+            raise SlugRefused(f"“{slug}” is taken. Choose another address.")
+    organisation.name = name
+    organisation.slug = slug
+    audit.note("workspace.renamed", organisation.id, name=name, slug=slug)
+    events.publish("auth.tenant_renamed", name=name, slug=slug)
     return organisation
 
 

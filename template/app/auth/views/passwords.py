@@ -3,7 +3,7 @@
 from flask import flash, redirect, render_template, request
 
 from app.access import public
-from app.auth import links, mails, people, returning, sessions
+from app.auth import links, mails, people, returning, sessions, throttles
 from app.auth.forms import AddressForm, NewPasswordForm
 from app.auth.views import bp
 from app.db import db
@@ -13,6 +13,8 @@ from app.tenancy import root_url
 
 @bp.route("/forgot", methods=["GET", "POST"])
 @public
+@throttles.letters_by_address
+@throttles.letters_by_account
 def forgot():
     """Ask for a link. The answer is the same whether or not anybody has the address."""
     form = AddressForm()
@@ -26,6 +28,7 @@ def forgot():
 
 @bp.route("/reset", methods=["GET", "POST"])
 @public
+@throttles.links_by_address
 def reset():
     """Choose a new password by a link; it also logs in."""
     user, _facts = links.RESET.open(request.args.get("token", ""))

@@ -4,7 +4,7 @@ from flask import flash, redirect, render_template, request
 from flask_login import current_user
 
 from app.access import login_required, public
-from app.auth import people, returning, sessions
+from app.auth import people, returning, sessions, throttles
 from app.auth.forms import LogInForm
 from app.auth.views import bp
 from app.db import db
@@ -13,6 +13,8 @@ from app.tenancy import root_url
 
 @bp.route("/login", methods=["GET", "POST"])
 @public
+@throttles.log_in_by_address
+@throttles.log_in_by_account
 def login():
     target = request.args.get("next", "")
     if current_user.is_authenticated:
@@ -23,6 +25,7 @@ def login():
         user = people.logging_in(form.email.data, form.password.data)
         if user:
             sessions.start(user)
+            people.tell_of_log_in(user)
             db.session.commit()
             return redirect(returning.after_log_in(user, target))
         problem = "This e-mail address and password don't fit."

@@ -7,7 +7,7 @@ from flask import flash, redirect, render_template, request, session
 from flask_login import current_user
 
 from app.access import public
-from app.auth import links, mails, passwords, people, returning, sessions
+from app.auth import links, mails, passwords, people, returning, sessions, throttles
 from app.auth.forms import AddressForm, PasswordForm, SignUpForm
 from app.auth.views import bp
 from app.db import db
@@ -17,6 +17,8 @@ from app.tenancy import root_url
 
 @bp.route("/signup", methods=["GET", "POST"])
 @public
+@throttles.letters_by_address
+@throttles.letters_by_account
 def signup():
     if current_user.is_authenticated:
         return redirect(root_url("auth.tenants"))
@@ -45,6 +47,7 @@ def sent():
 
 @bp.route("/confirm", methods=["GET", "POST"])
 @public
+@throttles.links_by_address
 def confirm():
     """Confirm with a button: opening the link alone, as mail scanners do, changes nothing.
 
@@ -74,6 +77,8 @@ def signed_up_here(at: str) -> bool:
 
 @bp.route("/confirm/again", methods=["GET", "POST"])
 @public
+@throttles.letters_by_address
+@throttles.letters_by_account
 def confirm_again():
     """Ask for another link. The answer is the same whether or not the address waits for one."""
     form = AddressForm(email=request.args.get("email", ""))

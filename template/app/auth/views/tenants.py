@@ -4,6 +4,7 @@ from flask import redirect, render_template
 from flask_login import current_user
 
 from app.access import login_required
+from app.auth import invitations
 from app.auth import tenants as all_tenants
 from app.auth.forms import WorkspaceForm
 from app.auth.views import bp
@@ -15,8 +16,12 @@ from app.tenancy import tenant_url
 @login_required
 def tenants():
     """Where somebody belongs, to switch between."""
-    mine = all_tenants.of(current_user.id)
-    return render_template("auth/tenants.html", tenants=mine, form=WorkspaceForm())
+    return render_template(
+        "auth/tenants.html",
+        tenants=all_tenants.of(current_user.id),
+        invitations=invitations.to(current_user.email),
+        form=WorkspaceForm(),
+    )
 
 
 @bp.route("/workspaces/new", methods=["GET", "POST"])

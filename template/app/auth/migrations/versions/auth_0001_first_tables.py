@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("email_norm", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
-        sa.Column("invited_by", sa.Uuid(), nullable=False),
+        sa.Column("invited_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("role IN ('owner', 'member')", name=op.f("ck_auth_invitations_role")),
