@@ -9,8 +9,8 @@ from flask import Flask
 
 from app import billing, create_app, migrate
 from app.db import METADATA, db
-from app.limits import limiter
 from app.errors import Unavailable
+from app.limits import limiter
 from tests.world import Company, found, sign_in
 
 pytest_plugins = ["tests.postgres", "tests.browser"]

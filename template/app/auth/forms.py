@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, SelectField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from app.auth import emails, passwords, tenants
+from app.forms import Form
 
 
 def one_line(text: str | None) -> str:
@@ -14,13 +14,13 @@ def one_line(text: str | None) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
 
 
-def refuse_links(_form: FlaskForm, field: Field) -> None:
+def refuse_links(_form: Form, field: Field) -> None:
     """Names stand in e-mails to others: they mustn't lead anywhere."""
     if "://" in field.data or "www." in field.data.lower():
         raise ValidationError("A name can't hold a web address.")
 
 
-def real_address(_form: FlaskForm, field: Field) -> None:
+def real_address(_form: Form, field: Field) -> None:
     try:
         field.data = emails.tidy(field.data)
     except ValueError as error:
@@ -61,7 +61,7 @@ def new_password_field(label: str = "Password") -> PasswordField:
     )
 
 
-class NewPasswordForm(FlaskForm):
+class NewPasswordForm(Form):
     """A form that sets a password; it knows what of the person must not be in it."""
 
     new_password = new_password_field()
@@ -82,7 +82,7 @@ class SignUpForm(NewPasswordForm):
     new_password = new_password_field()
 
 
-class LogInForm(FlaskForm):
+class LogInForm(Form):
     # An address that can't exist is answered like one that doesn't.
     email = EmailField(
         "E-mail address",
@@ -93,19 +93,19 @@ class LogInForm(FlaskForm):
     password = password_field()
 
 
-class AddressForm(FlaskForm):
+class AddressForm(Form):
     email = email_field()
 
 
-class AcceptForm(FlaskForm):
+class AcceptForm(Form):
     """A button: only the CSRF token counts."""
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(Form):
     password = password_field()
 
 
-class WorkspaceForm(FlaskForm):
+class WorkspaceForm(Form):
     name = name_field("Name", autocomplete="organization")
 
 
@@ -127,7 +127,7 @@ class SettingsForm(WorkspaceForm):
 ROLES = [("member", "Member"), ("owner", "Owner")]
 
 
-class RoleForm(FlaskForm):
+class RoleForm(Form):
     role = SelectField("Role", choices=ROLES)
 
 
@@ -135,7 +135,7 @@ class InvitationForm(RoleForm):
     email = email_field(autocomplete="off")
 
 
-class TokenForm(FlaskForm):
+class TokenForm(Form):
     name = name_field("What is it for?", autocomplete="off")
 
 
@@ -151,10 +151,10 @@ class ChangePasswordForm(NewPasswordForm):
     new_password = new_password_field("New password")
 
 
-class ChangeEmailForm(FlaskForm):
+class ChangeEmailForm(Form):
     email = email_field("New e-mail address")
     password = password_field()
 
 
-class ProfileForm(FlaskForm):
+class ProfileForm(Form):
     name = name_field("Your name", autocomplete="name")

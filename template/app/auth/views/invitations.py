@@ -22,12 +22,13 @@ from app.tenancy import current_tenant, tenant_url
 @throttles.invitations_by_person
 def invite():
     form = InvitationForm()
-    if not form.validate_on_submit():
-        return page(form), 422
-    invitations.invite(form.email.data, form.role.data, current_user.id)
-    db.session.commit()
-    flash(f"The invitation to {form.email.data} is on its way.", "success")
-    return redirect(url_for("auth.members"))
+    if form.validate_on_submit():
+        with form.attempt():
+            invitations.invite(form.email.data, form.role.data, current_user.id)
+            db.session.commit()
+            flash(f"The invitation to {form.email.data} is on its way.", "success")
+            return redirect(url_for("auth.members"))
+    return page(form), 422
 
 
 @bp.post("/members/invitations/<uuid:invitation_id>/letter")

@@ -5,7 +5,6 @@ from flask import flash, redirect, render_template, request
 from app.access import requires
 from app.auth import tenants, trail
 from app.auth.forms import SettingsForm
-from app.auth.tenants import SlugRefused
 from app.auth.views import bp
 from app.db import db
 from app.tenancy import current_tenant, tenant_url
@@ -22,13 +21,11 @@ def settings():
 def change_settings():
     form = SettingsForm()
     if form.validate_on_submit():
-        try:
+        with form.attempt():
             tenants.change(form.name.data, form.slug.data)
             db.session.commit()
             flash("The settings are saved.", "success")
             return redirect(tenant_url(form.slug.data, "auth.settings"))
-        except SlugRefused as refusal:
-            form.slug.errors = [str(refusal)]
     return render_template("auth/settings.html", form=form), 422
 
 
