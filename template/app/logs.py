@@ -24,28 +24,56 @@ def init_app(app: Flask) -> None:
 
 def configure(settings: Any) -> None:
     """JSON lines in production, readable lines on a terminal."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso" if settings.in_production else "%H:%M:%S"),
-    ]
-    # Tracebacks without the local variables: those hold passwords, tokens and other people's rows.
-    traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    last: list[Any] = (
-        [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
-        if settings.in_production
-        else [for_people, console()]
-    )
     # Werkzeug's development server would say each request a second time.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*facts(settings), *rendering(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.log_level]
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=settings.in_production,
     )
+
+
+def facts(settings: Any) -> list[Any]:
+    """What is added to each line."""
+    clock = (
+        structlog.processors.TimeStamper(fmt="iso")
+        if settings.in_production
+        else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    )
+    return [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, clock]
+
+
+def rendering(settings: Any) -> list[Any]:
+    """How a line is written."""
+    if not settings.in_production:
+        return [for_people, console()]
+    # Tracebacks without the local variables: those hold passwords, tokens and other people's rows.
+    traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
+
+
+def of_libraries(settings: Any) -> dict[str, Any]:
+    """For `logging.config.dictConfig`: what libraries and gunicorn log, written as ours is."""
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": facts(settings),
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *rendering(settings),
+        ],
+    }
+    handler = {"class": "logging.StreamHandler", "formatter": "ours", "stream": "ext://sys.stderr"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"ours": formatter},
+        "handlers": {"ours": handler},
+        "root": {"level": "WARNING", "handlers": ["ours"]},
+        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
+    }
 
 
 def console() -> structlog.dev.ConsoleRenderer:

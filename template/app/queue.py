@@ -4,6 +4,7 @@ What must happen is a row in the database, written with the business it follows 
 only says "now", so a lost message costs a minute (the sweep finds the row), never the work.
 """
 
+import logging.config
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from huey.consumer import Consumer
 from huey.exceptions import RetryTask
 from huey.serializer import SignedSerializer
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 
+from app import logs
 from app.db import db
 from app.tenancy.session import TenantSession
 
@@ -65,9 +68,13 @@ def add_sweep(app: Flask, find: Callable[[], None]) -> None:
 
 
 def sweep(app: Flask) -> None:
+    """Look for what was forgotten. While the database is away, the next sweep will find it."""
     for find in app.extensions["sweeps"]:
         with app.app_context():
-            find()
+            try:
+                find()
+            except DBAPIError as error:
+                log.warning("sweep failed", error=str(error.orig))
 
 
 def try_again(seconds: float) -> RetryTask:
@@ -113,7 +120,12 @@ def start_embedded(app: Flask) -> Consumer | None:
     """Start the worker inside this process, unless `WORKER=separate`."""
     if app.config["SETTINGS"].worker != "embedded":
         return None
-    consumer = EmbeddedConsumer(app.extensions["queue"], workers=1, max_delay=POLL_SECONDS)
+    consumer = EmbeddedConsumer(
+        app.extensions["queue"],
+        workers=1,
+        max_delay=POLL_SECONDS,
+        shutdown_timeout=GRACE_SECONDS,
+    )
     sweep(app)
     consumer.start()
     return consumer
@@ -134,6 +146,9 @@ def run_pending(app: Flask) -> int:
 def worker(threads: int) -> None:
     """Run jobs and deliver events until stopped."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
+    settings = app.config["SETTINGS"]
+    logging.config.dictConfig(logs.of_libraries(settings))
+    log.info("worker started", threads=threads, queue="redis" if settings.redis_url else "file")
     sweep(app)
     Consumer(
         app.extensions["queue"],
