@@ -43,9 +43,13 @@ class Release:
         return self.publish("v9999.0.0")
 
     def publish(self, version: str) -> "Release":
-        git(self.root, "add", "--all")
-        git(self.root, "commit", "--quiet", "--allow-empty", "--message", version)
+        self.commit(version)
         git(self.root, "tag", version)
+        return self
+
+    def commit(self, message: str) -> "Release":
+        git(self.root, "add", "--all")
+        git(self.root, "commit", "--quiet", "--allow-empty", "--message", message)
         return self
 
     def copy(self, target: Path) -> "Release":
@@ -88,8 +92,10 @@ class Project:
         """Change answers, such as the stage, and stay at the version of the template."""
         return self.update_to(VcsRef.CURRENT, quiet=quiet, **answers)
 
-    def update_to(self, version: str | VcsRef, *, quiet: bool = True, **answers: str) -> "Project":
-        """Update as the documentation says."""
+    def update_to(
+        self, version: str | VcsRef | None, *, quiet: bool = True, **answers: str
+    ) -> "Project":
+        """Update as the documentation says; without a version, to the newest there is."""
         run_update(
             self.root,
             data=answers,

@@ -30,3 +30,20 @@ def test_a_team_of_the_last_release_loses_nothing(released, tmp_path):
     assert "httpx>=0.28" in project.read("pyproject.toml")
     assert project.read("app/db.py").endswith("\n\nOURS = True\n")
     assert project.read("app/mail.py").startswith("# First line.\n")
+
+
+def test_before_the_first_release_a_project_follows_the_newest_commit(release, tmp_path):
+    template = release.copy(tmp_path / "template")
+    git(template.root, "tag", "--delete", *git(template.root, "tag").split())
+    project = template.generate(tmp_path / "made").copy(tmp_path / "project")
+    edit_everything(project)
+    project.commit()
+    template.write("template/app/weather.py", "From a newer commit.\n").commit("Newer")
+
+    project.update_to(None).commit()
+    project.update(stage="tower")
+
+    assert project.read("app/weather.py") == "From a newer commit.\n"
+    assert project.read("app/health.py") == "# Rewritten.\n"
+    assert project.answers["reached"] == "tower"
+    assert project.unmerged == ""
