@@ -15,7 +15,7 @@ import json
 from app import create_app
 
 client = create_app({"app_env": "testing"}).test_client()
-pages = {path: client.get(path).text for path in ("/", "/log-in", "/openapi.json", "/nowhere")}
+pages = {path: client.get(path).text for path in ("/", "/login", "/signup", "/openapi.json", "/nowhere")}
 print(json.dumps(pages))
 """
 
@@ -42,7 +42,7 @@ def in_its_environment(project: Project, *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("path", ["/", "/log-in", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/login", "/signup", "/nowhere"])
 def test_every_page_shows_the_name_and_runs_none_of_it(pages, path):
     assert HARD in html.unescape(pages[path])
     assert "<script>alert" not in pages[path]
