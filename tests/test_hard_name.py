@@ -15,8 +15,8 @@ import json
 from app import create_app
 
 client = create_app({"app_env": "testing"}).test_client()
-pages = {path: client.get(path).text for path in ("/", "/login", "/signup", "/openapi.json", "/nowhere")}
-print(json.dumps(pages))
+paths = "/", "/login", "/signup", "/nowhere", "/openapi.json"
+print(json.dumps({path: client.get(path).text for path in paths}))
 """
 
 
