@@ -12,10 +12,24 @@ from werkzeug.exceptions import HTTPException
 
 log = structlog.get_logger()
 
+# What people read in place of Werkzeug's own words, where the code didn't say why.
+WORDS = {
+    400: ("That can't be read", "Something in the request is missing or broken."),
+    403: ("You can't do that here", "This isn't open to you."),
+    404: ("Page not found", "There is nothing at this address."),
+    405: ("That can't be done here", "This address knows nothing of that kind of request."),
+    413: ("That's too large", "What you sent is larger than we can take."),
+    429: ("Too many tries", "There were too many tries in a short time."),
+    500: ("Something went wrong", "We could not finish this."),
+    503: ("Not available right now", "We can't answer at the moment."),
+}
 HINTS = {
+    400: "Go back, load the page again, and try once more.",
     403: "Ask an owner of this workspace if you think you should be able to.",
     404: "It may have been removed, or it may belong to another workspace.",
-    429: "Too many tries in a short time. Wait a moment, then try again.",
+    405: "If a button brought you here, go back and load the page again.",
+    413: "Try a smaller file, or fewer of them.",
+    429: "Wait a moment, then try again.",
     500: "It's our fault, not yours, and it has been written down.",
     503: "Please try again in a minute. Nothing that you saved is lost.",
 }
@@ -61,11 +75,20 @@ def answer_http_error(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400:
         return error
-    response = answer(status, error.name, error.description or "", HINTS.get(status, ""))
+    response = answer(status, *words_of(error, status), HINTS.get(status, ""))
     for name, value in error.get_headers():
         if name.lower() in {"retry-after", "allow", "www-authenticate"}:
             response.headers[name] = value
     return response
+
+
+def words_of(error: HTTPException, status: int) -> tuple[str, str]:
+    """A title and a message for people."""
+    title, message = WORDS.get(status, (error.name, error.description or ""))
+    # A limit describes itself as "5 per 1 minute": that helps attackers more than people.
+    if status != 429 and error.description and error.description != type(error).description:
+        message = error.description
+    return title, message
 
 
 def answer_unavailable(error: Unavailable) -> Response:

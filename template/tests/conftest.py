@@ -40,7 +40,8 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
     made = []
 
     def make(**config: object) -> Flask:
-        made.append(build(database_url, tmp_path, **config))
+        url = str(config.pop("database_url", database_url))
+        made.append(build(url, tmp_path, **config))
         return made[-1]
 
     yield make

@@ -21,11 +21,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A word under the plot."""
+    """A word under the plot; every second one may be left out where there is little room."""
 
     x: float
     text: str
-    anchor: str
+    spare: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,11 @@ def points_of(points: Sequence[tuple[Any, int]], places: list[float], top: int) 
 def marks_of(days: Sequence[Any], places: list[float]) -> list[Mark]:
     """Some of the days, evenly apart, the last one among them."""
     step = -(-len(days) // MOST_MARKS)
-    shown = range((len(days) - 1) % step, len(days), step)
-    return [Mark(places[at], name_of(days[at]), anchor_at(places[at])) for at in shown]
-
-
-def anchor_at(x: float) -> str:
-    """Words at the ends stay inside the plot."""
-    return "start" if x < 4 else "end" if x > 96 else "middle"
+    shown = list(range((len(days) - 1) % step, len(days), step))
+    return [
+        Mark(places[at], name_of(days[at]), spare=number % 2 == 1)
+        for number, at in enumerate(reversed(shown))
+    ][::-1]
 
 
 def spread(count: int) -> list[float]:

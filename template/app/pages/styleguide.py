@@ -14,10 +14,13 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Email, Optional
 
 from app.access import public
 from app.db import now
+
+ROLES = [SelectChoice("owner", "Owner"), SelectChoice("member", "Member")]
 
 bp = Blueprint("styleguide", __name__)
 
@@ -36,9 +39,9 @@ class Sample(FlaskForm):
     )
     password = PasswordField("Password", validators=[Optional()])
     starts = DateField("Starts on", validators=[Optional()])
-    plan = SelectField("Plan", choices=[("free", "Free"), ("pro", "Pro")])
+    plan = SelectField("Plan", choices=[SelectChoice("free", "Free"), SelectChoice("pro", "Pro")])
     notes = TextAreaField("Notes")
-    role = RadioField("Role", choices=[("owner", "Owner"), ("member", "Member")], default="member")
+    role = RadioField("Role", choices=ROLES, default="member")
     agree = BooleanField("Send me news", default=True)
 
 

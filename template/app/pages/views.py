@@ -1,11 +1,19 @@
-"""The start page."""
+"""The start page, and what browsers and robots ask for by themselves."""
 
-from flask import Blueprint, abort, current_app, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, url_for
 from flask_login import current_user
 
 from app.access import public
+from app.pages.assets import asset
 from app.pages.nav import nav
 from app.tenancy import root_url, slug_in_url, tenant_or_none
+
+# Search engines may find the front page; what lies behind the log-in is not for them.
+ROBOTS = """\
+User-agent: *
+Disallow: /t/
+Disallow: /api/
+"""
 
 bp = Blueprint("pages", __name__, template_folder="templates")
 
@@ -28,3 +36,16 @@ def turn_away():
     if current_user.is_authenticated:
         abort(404)
     return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+
+
+@bp.get("/favicon.ico")
+@public
+def favicon():
+    """Browsers ask here while they see no page, as when they show a file of the API."""
+    return redirect(asset("favicon.svg"))
+
+
+@bp.get("/robots.txt")
+@public
+def robots():
+    return Response(ROBOTS, mimetype="text/plain")
