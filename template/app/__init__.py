@@ -39,7 +39,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         logs,
         mail,
         migrate,
+        openapi,
         pages,
+        progress,
         queue,
         settings,
         tenancy,
@@ -57,7 +59,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     for shared in (logs, headers, errors, csrf, db, tenancy, encryption, queue, jobs, events, mail):
         shared.init_app(app)
-    for shared in (audit, limits, idempotency, api, versions, migrate, health, pages):
+    for shared in (audit, limits, idempotency, versions, migrate, health, pages):
+        shared.init_app(app)
+    for shared in (api, openapi, progress):
         shared.init_app(app)
     for package in (auth, billing, analytics, features):
         package.init_app(app)

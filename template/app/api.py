@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Request, current_app
 from flask import Response as FlaskResponse
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from spectree import Response, SpecTree
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
@@ -18,7 +18,7 @@ from app import errors
 from app.errors import Refused
 from app.forms import INVISIBLE
 
-__all__ = ["NotValid", "OneLine", "Readable", "Response", "spec"]
+__all__ = ["IfMatch", "NotValid", "OneLine", "Readable", "Response", "spec"]
 
 
 class NotValid(Refused):
@@ -57,6 +57,30 @@ OneLine = AfterValidator(on_one_line)
 Readable = AfterValidator(readable)
 
 
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Its name, with dots between levels; empty for the whole.")
+    message: str
+
+
+class Problem(BaseModel):
+    """Why something wasn't done (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str = Field(description="Name it when you ask us about the problem.")
+    errors: list[FieldProblem] = Field([], description="What is wrong with the request, by field.")
+
+
+class IfMatch(BaseModel):
+    """Headers of a change that is only made if nobody else made one meanwhile."""
+
+    if_match: str = Field("", alias="If-Match", description="The ETag of what you have read.")
+
+
 class Door(FlaskPlugin):
     """How spectree meets Flask here: strict about JSON, and no slower than it must be."""
 
@@ -81,11 +105,25 @@ class Door(FlaskPlugin):
 
     def get_func_operation_id(self, func: Any, path: str, method: str) -> str:
         """Names such as `projects_create`: the package and the view."""
-        package = func.__module__.rpartition(".")[0].rpartition(".")[2]
-        return f"{package}_{func.__name__}".removeprefix("app_")
+        *_, package, module = func.__module__.split(".")
+        return f"{module if package == 'app' else package}_{func.__name__}"
+
+
+class NameTaken(SystemExit):
+    """Two models of the API have one name, and its clients couldn't tell them apart."""
+
+
+NAMES: dict[str, type[BaseModel]] = {}
 
 
 def name_of(model: type[BaseModel]) -> str:
+    """A model's name in the document is its own, so there can be only one of it."""
+    known = NAMES.setdefault(model.__name__, model)
+    if known is not model:
+        raise NameTaken(
+            f"Two models of the API are called {model.__name__}: rename the one in "
+            f"{known.__module__} or the one in {model.__module__}."
+        )
     return model.__name__
 
 
@@ -107,6 +145,7 @@ spec = SpecTree(
     after=keep_quiet,
     naming_strategy=name_of,
     nested_naming_strategy=lambda _parent, child: child,
+    validation_error_model=Problem,
 )
 
 

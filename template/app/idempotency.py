@@ -57,6 +57,7 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
         earlier = find(key)
         return replay(earlier) if earlier else perform(key, view, *args, **kwargs)
 
+    once.is_idempotent = True  # type: ignore[attr-defined]  # For the API's document.
     return once
 
 

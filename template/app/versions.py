@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.http import parse_etags
 
 from app.errors import Refused, refuse
 
@@ -42,9 +43,10 @@ class Versioned:
         if version not in {None, self.version}:
             raise ChangedMeanwhile
 
-    def expect_if_match(self) -> None:
-        """Keep to the If-Match header, where the client sends one (RFC 9110)."""
-        if request.if_match and not request.if_match.contains(str(self.version)):
+    def expect_match(self, if_match: str) -> None:
+        """Raise `NotThatVersion` if an If-Match header names others (RFC 9110); none is any."""
+        tags = parse_etags(if_match)
+        if tags and not tags.contains(str(self.version)):
             raise NotThatVersion
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, jsonify, url_for
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.api import OneLine, Readable, Response, spec
+from app.api import IfMatch, OneLine, Readable, Response, spec
 from app.auth import requires
 from app.db import db, now
 from app.features.projects.forms import DESCRIPTION_LENGTH, NAME_LENGTH
@@ -113,10 +113,10 @@ def show(project_id: UUID):
 @api.patch("/<uuid:project_id>")
 @requires("projects:write")
 @spec.validate(resp=Response(HTTP_200=ProjectShown), tags=["projects"])
-def change(project_id: UUID, json: ProjectChanged):
+def change(project_id: UUID, json: ProjectChanged, headers: IfMatch):
     """Change a project. With an If-Match header, only if nobody else did meanwhile."""
     project = get_or_404(Project, project_id)
-    project.expect_if_match()
+    project.expect_match(headers.if_match)
     project.change(json.name, json.description)
     db.session.commit()
     return shown(project)
@@ -125,10 +125,10 @@ def change(project_id: UUID, json: ProjectChanged):
 @api.delete("/<uuid:project_id>")
 @requires("projects:delete")
 @spec.validate(resp=Response("HTTP_204"), tags=["projects"])
-def delete(project_id: UUID):
+def delete(project_id: UUID, headers: IfMatch):
     """Delete a project for good. With an If-Match header, only if nobody changed it meanwhile."""
     project = get_or_404(Project, project_id)
-    project.expect_if_match()
+    project.expect_match(headers.if_match)
     project.delete()
     db.session.commit()
     return "", 204
