@@ -1,4 +1,4 @@
-"""What analytics hears: the facts it is told, and what happens to people in auth."""
+"""What analytics hears: the facts it is told, and what happens in auth and billing."""
 
 import orjson
 
@@ -16,17 +16,19 @@ def keep_what_was_recorded(event: Event) -> None:
     keep_once(event, event.facts["what"], event.facts["facts"])
 
 
-# What happens to people in auth, and the words it's counted under.
+# What auth and billing say happened, and the words it's counted under. They are neighbours,
+# not callers: they don't know that anybody listens.
 HAPPENINGS = {
     "auth.signed_in": "signed in",
     "auth.member_invited": "member invited",
     "auth.member_joined": "member joined",
     "auth.member_left": "member left",
+    "billing.plan_changed": "plan changed",
 }
 
 
 def keep_what_happened(event: Event) -> None:
-    """Keep what auth says, where it happened in a tenant."""
+    """Keep what they say, where it happened in a tenant."""
     if event.tenant:
         keep_once(event, HAPPENINGS[event.name], event.facts)
 

@@ -10,11 +10,15 @@ That is all a feature needs. The names stand in `app/features/plans.toml`.
 from flask import Flask
 
 from app.access import Permission, declare
-from app.billing import listeners, models, plans
+from app.billing import jobs, listeners, models, payments, plans, webhooks
+from app.billing.api import api
 from app.billing.calls import allows, limit, meter, plan_of, used
+from app.billing.money import money
 from app.billing.plans import Plan, UnknownInPlans
 from app.billing.refusals import LimitReached, NotInPlan
 from app.billing.subscriptions import grant
+from app.billing.views import bp
+from app.pages import NavEntry, add_entry
 
 __all__ = [
     "LimitReached",
@@ -36,8 +40,15 @@ PERMISSIONS = {
     "billing:invoices": Permission("See the invoices"),
     "billing:write": Permission("Change the plan and pay for it"),
 }
+NAV = NavEntry("Billing", "billing.overview", "billing:read", icon="card", order=70)
 
 
 def init_app(app: Flask) -> None:
     plans.init_app(app)
+    payments.init_app(app)
+    jobs.init_app(app)
     declare(app, PERMISSIONS)
+    for blueprint in (bp, webhooks.bp, api):
+        app.register_blueprint(blueprint)
+    add_entry(app, NAV)
+    app.jinja_env.filters["money"] = money

@@ -10,29 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import g
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from app import events
-from app.billing.models import Subscription, Usage
+from app.billing.models import Subscription
 from app.billing.periods import this_month
 from app.billing.plans import Plan, known, plans
 from app.billing.subscriptions import paid_plan
+from app.billing.usage import used_in
 from app.errors import Unavailable
 from app.tenancy import current_tenant, prepared
 
 METERED = "billing.metered"
-SUBSCRIBED = prepared(
-    select(
-        Subscription.plan,
-        Subscription.status,
-        Subscription.period_ends_at,
-        Subscription.cancel_at_period_end,
-    )
-)
-USED = prepared(
-    select(Usage.count).where(Usage.month == bindparam("month"), Usage.meter == bindparam("meter"))
-)
+SUBSCRIBED = prepared(select(Subscription.plan, Subscription.status))
 
 
 def plan_of() -> Plan:
@@ -81,7 +72,7 @@ def used(name: str) -> int:
     """
     known("meter", plans().meters, name)
     with answering():
-        return USED.scalar(month=this_month().first, meter=name) or 0
+        return used_in(this_month(), name)
 
 
 def read_plan() -> Plan:

@@ -17,24 +17,28 @@ class Base(WithId, DeclarativeBase):
 
 
 class Subscription(BelongsToTenant, Base):
-    """What a tenant subscribed to. A tenant without a row has never left the default plan."""
+    """What a tenant subscribed to. A tenant without a row has never left the default plan.
+
+    Where the provider is `none`, nobody pays: the plan is free or was granted. `due_at` is when
+    we look at it again by ourselves, even if nobody tells us to.
+    """
 
     __tablename__ = "billing_subscriptions"
     __table_args__ = (
         CheckConstraint("status IN ('active', 'waiting', 'past_due', 'ended')", name="status"),
-        CheckConstraint("provider IN ('granted', 'local', 'stripe')", name="provider"),
+        CheckConstraint("provider IN ('none', 'local', 'stripe')", name="provider"),
         UniqueConstraint("tenant_id"),
-        # For the sweep that ends or renews what is due.
-        Index(None, "provider", "period_ends_at"),
+        Index(None, "due_at"),
     )
 
     plan: Mapped[str]
     status: Mapped[str] = mapped_column(default="active")
-    provider: Mapped[str]
+    provider: Mapped[str] = mapped_column(default="none")
     provider_id: Mapped[str | None] = mapped_column(unique=True)
     period_starts_at: Mapped[Moment | None]
     period_ends_at: Mapped[Moment | None]
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
+    due_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
 
 
@@ -50,13 +54,18 @@ class Customer(BelongsToTenant, Base):
 
 
 class Metered(BelongsToTenant, Base):
-    """One metered fact. Its id is the id of the event that told of it, so it counts once."""
+    """One metered fact. Its id is the id of the event that told of it, so it counts once.
+
+    `told_at` is when the payment provider was told of it, or that it need not be.
+    """
 
     __tablename__ = "billing_metered"
+    __table_args__ = (Index(None, "tenant_id", "told_at"),)
 
     meter: Mapped[str]
     count: Mapped[BigInt]
     at: Mapped[Moment]
+    told_at: Mapped[Moment | None]
 
 
 class Usage(BelongsToTenant, Base):

@@ -12,6 +12,9 @@ class Month:
 
     first: date
 
+    def __str__(self) -> str:
+        return f"{self.first:%B %Y}"
+
     @property
     def next(self) -> "Month":
         return month_of(self.first + timedelta(days=31))

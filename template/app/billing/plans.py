@@ -107,6 +107,9 @@ class Plans(Strict):
             problems.append(f"default: there is no plan called {self.default!r}")
         elif not self.plans[self.default].is_free:
             problems.append(f"default: {self.default!r} must be free, or nobody could try it out")
+        for plan in self.plans.values():
+            if plan.is_free and plan.name != self.default:
+                problems.append(f"plans.{plan.name}.price: only the default plan can be free")
         if problems:
             raise ValueError("\n".join(problems))
         return self

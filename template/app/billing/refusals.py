@@ -15,6 +15,7 @@ class UpgradeNeeded(Refused):
         super().__init__(message)
         if may_change_plan():
             self.hint = "Another plan has room for it."
+            self.link = ("Compare plans", "billing.compare")
         else:
             self.hint = "Ask an owner of this workspace to change the plan."
 

@@ -60,8 +60,16 @@ def upgrade() -> None:
         sa.Column("meter", sa.String(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_billing_metered")),
     )
+    with op.batch_alter_table("billing_metered", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_billing_metered_tenant_id_told_at"),
+            ["tenant_id", "told_at"],
+            unique=False,
+        )
+
     op.create_table(
         "billing_subscriptions",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -73,9 +81,10 @@ def upgrade() -> None:
         sa.Column("period_starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("period_ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancel_at_period_end", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "provider IN ('granted', 'local', 'stripe')",
+            "provider IN ('none', 'local', 'stripe')",
             name=op.f("ck_billing_subscriptions_provider"),
         ),
         sa.CheckConstraint(
@@ -88,9 +97,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("billing_subscriptions", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_billing_subscriptions_provider_period_ends_at"),
-            ["provider", "period_ends_at"],
-            unique=False,
+            batch_op.f("ix_billing_subscriptions_due_at"), ["due_at"], unique=False
         )
 
     op.create_table(
@@ -144,9 +151,12 @@ def downgrade() -> None:
     op.drop_table("billing_webhook_events")
     op.drop_table("billing_usage")
     with op.batch_alter_table("billing_subscriptions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_billing_subscriptions_provider_period_ends_at"))
+        batch_op.drop_index(batch_op.f("ix_billing_subscriptions_due_at"))
 
     op.drop_table("billing_subscriptions")
+    with op.batch_alter_table("billing_metered", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_billing_metered_tenant_id_told_at"))
+
     op.drop_table("billing_metered")
     with op.batch_alter_table("billing_invoices", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_billing_invoices_tenant_id_issued_at"))
