@@ -6,7 +6,15 @@ from typing import Any
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    MetaData,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.orm import DeclarativeBase
 
 from app.columns import BigInt, CreatedAt, Id, LongText, Moment, UtcDateTime, new_id, now
@@ -28,6 +36,7 @@ __all__ = [
     "reading",
 ]
 
+CONNECT_SECONDS = 5
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -96,10 +105,12 @@ class Database(SQLAlchemy):
         engines = app.extensions.setdefault("engines_by_url", {})
         url = make_url(options["url"]).render_as_string(hide_password=False)
         if url not in engines:
+            options.setdefault("connect_args", {}).update(patience(url))
             engine = super()._make_engine(bind_key, options, app)
             reader = make_reader(url, options)
             prepare(engine)
             prepare(reader)
+            forget_together(engine, reader)
             engines[url] = engine, reader
         writer: Engine = engines[url][0]
         return writer
@@ -111,6 +122,13 @@ class Database(SQLAlchemy):
         return reader
 
 
+def patience(url: str) -> dict[str, Any]:
+    """How long to wait for a server that doesn't answer; the URL may say something else."""
+    parsed = make_url(url)
+    given = parsed.drivername == "sqlite" or "connect_timeout" in parsed.query
+    return {} if given else {"connect_timeout": CONNECT_SECONDS}
+
+
 def make_reader(url: str, options: dict[str, Any]) -> Engine:
     settings = {key: value for key, value in options.items() if key != "url"}
     return create_engine(url, isolation_level="AUTOCOMMIT", **settings)
@@ -120,6 +138,18 @@ def prepare(engine: Engine) -> None:
     """Set what SQLite needs to serve several threads and processes at once."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", tune_sqlite)
+
+
+def forget_together(engine: Engine, reader: Engine) -> None:
+    """When the server went away, let both give up their connections: each would fail once more."""
+
+    def forget(context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            engine.dispose()
+            reader.dispose()
+
+    event.listen(engine, "handle_error", forget)
+    event.listen(reader, "handle_error", forget)
 
 
 def tune_sqlite(connection: Any, _record: Any) -> None:
@@ -148,7 +178,8 @@ def init_app(app: Flask) -> None:
     app.config["SQLALCHEMY_BINDS"] = {
         key: settings.database_url_of(key) for key in PACKAGES.values() if key
     }
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {}
+    # A statement's values hold addresses and hashes, which have no place in a log.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": settings.in_production}
     db.init_app(app)
 
 

@@ -1,13 +1,14 @@
 """Refusals and failures: exceptions named for the rule, and the one place that answers them."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 log = structlog.get_logger()
@@ -31,8 +32,14 @@ HINTS = {
     413: "Try a smaller file, or fewer of them.",
     429: "Wait a moment, then try again.",
     500: "It's our fault, not yours, and it has been written down.",
+    507: "Nothing that you saved before is lost. Please try again later.",
     503: "Please try again in a minute. Nothing that you saved is lost.",
 }
+
+
+# How SQLite and PostgreSQL put it.
+FULL = ("disk is full", "no space left", "disk i/o error")
+AWAY = ("connection", "unable to open", "database is locked", "timeout", "readonly database")
 
 
 class Refused(Exception):
@@ -64,6 +71,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Unavailable, answer_unavailable)
     app.register_error_handler(DBAPIError, answer_database_error)
+    app.register_error_handler(PoolTimeout, answer_away)
     app.register_error_handler(Exception, answer_unexpected)
 
 
@@ -97,17 +105,23 @@ def answer_unavailable(error: Unavailable) -> Response:
 
 
 def answer_database_error(error: DBAPIError) -> Response:
-    """What it can't store is a 400, a database that's away a 503; any other error is ours."""
+    """What it can't store is a 400, a full disk a 507, a database that's away a 503."""
     if isinstance(error, DataError):
         return answer(400, "Bad request", "There is something in it that we can't store.")
-    if not (error.connection_invalidated or is_away(error)):
-        return answer_unexpected(error)
-    log.error("database away", reason=str(error.orig))
+    if says(error, FULL):
+        log.error("disk full", reason=str(error.orig))
+        return answer(507, "No room left", "This could not be saved: our disk is full.", HINTS[507])
+    if error.connection_invalidated or says(error, AWAY):
+        log.error("database away", reason=str(error.orig))
+        return answer_away(error)
+    return answer_unexpected(error)
+
+
+def answer_away(_error: Exception) -> Response:
     return answer(503, "Not available right now", "Our database doesn't answer.", HINTS[503])
 
 
-def is_away(error: DBAPIError) -> bool:
-    words = ("connection", "unable to open", "database is locked", "disk is full", "timeout")
+def says(error: DBAPIError, words: Iterable[str]) -> bool:
     return any(word in str(error.orig).lower() for word in words)
 
 

@@ -21,12 +21,13 @@ from alembic.util import CommandError
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from sqlalchemy import Connection, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from app.db import METADATA, PACKAGES
+from app.db import METADATA, PACKAGES, patience
 
 HERE = Path(__file__).parent
+ROLLED_BACK = "A migration failed and was rolled back; the tables are as before it."
 LOCK = 0x57A6EC0AC4
 TEAMS = "features"
 PREFIXES = tuple(f"{package}_" for package in PACKAGES if package != TEAMS)
@@ -85,7 +86,7 @@ def connecting(app: Flask, package: str) -> Iterator[Connection]:
     """A connection as the owner of the tables; on PostgreSQL, one process at a time."""
     settings = app.config["SETTINGS"]
     url = settings.migrations_database_url or settings.database_url_of(package)
-    engine = create_engine(absolute(app, url), poolclass=NullPool)
+    engine = create_engine(absolute(app, url), poolclass=NullPool, connect_args=patience(url))
     if engine.dialect.name == "sqlite":
         make_ddl_transactional(engine)
     try:
@@ -203,16 +204,22 @@ def plain_errors() -> Iterator[None]:
         yield
     except CommandError as error:
         raise click.ClickException(str(error)) from None
-    except OperationalError as error:
-        url = current_app.config["SETTINGS"].database_url
-        shown = make_url(url).render_as_string(hide_password=True)
-        raise click.ClickException(
-            f"The database doesn't answer or refused: {error.orig}\nDATABASE_URL is {shown}"
-        ) from None
     except DBAPIError as error:
-        raise click.ClickException(
-            f"A migration failed and was rolled back; the tables are as before it.\n{error.orig}"
-        ) from None
+        raise click.ClickException(explain(error)) from None
+    except click.exceptions.ClickException:
+        raise
+    except Exception:
+        click.echo(ROLLED_BACK, err=True)
+        raise
+
+
+def explain(error: DBAPIError) -> str:
+    if error.statement is not None:
+        return f"{ROLLED_BACK}\n{error.orig}"
+    settings = current_app.config["SETTINGS"]
+    urls = {settings.migrations_database_url, *map(settings.database_url_of, PACKAGES)} - {""}
+    shown = sorted(make_url(url).render_as_string(hide_password=True) for url in urls)
+    return f"The database doesn't answer or refused: {error.orig}\nIt is {' or '.join(shown)}"
 
 
 @cli.command("upgrade")

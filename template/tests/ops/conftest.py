@@ -1,8 +1,11 @@
 """A running server, for the tests of what only shows in one."""
 
+import os
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from tests.ops.server import Server
 
@@ -22,3 +25,17 @@ def serve(app, database_url, tmp_path) -> Iterator[Callable[..., Server]]:
     for server in started:
         if server.process.poll() is None:
             server.stop()
+
+
+@pytest.fixture
+def empty_database_url(request, tmp_path) -> str:
+    """A database without tables, of the kind that the tests run on."""
+    if os.environ.get("TEST_DATABASE") != "postgres":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    server = make_url(request.getfixturevalue("postgres_server"))
+    name = f"empty_{uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
