@@ -35,8 +35,22 @@ PERMISSIONS = {
     "audit:read": Permission("See the audit trail"),
 }
 NAV = (
-    NavEntry("Members", "auth.members", "members:read", icon="people", order=80),
-    NavEntry("Settings", "auth.settings", "workspace:read", icon="settings", order=90),
+    NavEntry(
+        "Members",
+        "auth.members",
+        "members:read",
+        icon="people",
+        order=80,
+        covers=("auth.invite",),
+    ),
+    NavEntry(
+        "Settings",
+        "auth.settings",
+        "workspace:read",
+        icon="settings",
+        order=90,
+        covers=("auth.change_settings", "auth.tokens", "auth.make_token", "auth.audit"),
+    ),
 )
 
 

@@ -8,13 +8,18 @@ from flask_login import current_user
 
 @dataclass(frozen=True, slots=True)
 class NavEntry:
-    """A line in the navigation; only people who may go there see it. Low orders come first."""
+    """A line in the navigation; only people who may go there see it. Low orders come first.
+
+    It is marked on every page of its blueprint. Where a blueprint has several entries, each is
+    marked on its own page and on those that it `covers`, which are names of endpoints.
+    """
 
     label: str
     endpoint: str
     permission: str
     icon: str = "folder"
     order: int = 10
+    covers: tuple[str, ...] = ()
     active: bool = False
 
     @property
@@ -38,7 +43,8 @@ def nav() -> list[NavEntry]:
 
 
 def is_active(entry: NavEntry) -> bool:
-    """An entry stands for its whole blueprint, or for one page where a blueprint has several."""
+    """Whether the current page belongs to the entry."""
     siblings = [e for e in current_app.extensions["nav"] if e.blueprint == entry.blueprint]
-    here = request.endpoint or ""
-    return here == entry.endpoint if len(siblings) > 1 else request.blueprint == entry.blueprint
+    if len(siblings) > 1:
+        return request.endpoint in {entry.endpoint, *entry.covers}
+    return request.blueprint == entry.blueprint
