@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, g
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 
@@ -17,7 +17,6 @@ def init_app(app: Flask) -> None:
         dev=not app.config["SETTINGS"].in_production,
         charts=charts,
         nav=nav,
-        has_endpoint=has_endpoint,
         root_url=root_url,
         tenant_url=tenant_url,
         csrf_token=generate_csrf,
@@ -29,7 +28,3 @@ def init_app(app: Flask) -> None:
 
 def of_this_request() -> dict[str, Any]:
     return {"tenant": tenant_or_none(), "request_id": g.get("request_id", "")}
-
-
-def has_endpoint(endpoint: str) -> bool:
-    return endpoint in current_app.view_functions
