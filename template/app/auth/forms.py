@@ -3,7 +3,8 @@
 from typing import Any
 
 from wtforms import EmailField, Field, PasswordField, SelectField, StringField, ValidationError
-from wtforms.validators import InputRequired, Length
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.auth import emails, passwords, tenants
 from app.forms import Form
@@ -31,7 +32,7 @@ def name_field(label: str, **render: Any) -> StringField:
     return StringField(
         label,
         filters=[one_line],
-        validators=[InputRequired("Enter a name."), Length(max=80), refuse_links],
+        validators=[DataRequired("Enter a name."), Length(max=80), refuse_links],
         render_kw=render,
     )
 
@@ -124,7 +125,7 @@ class SettingsForm(WorkspaceForm):
             raise ValidationError(str(refusal)) from None
 
 
-ROLES = [("member", "Member"), ("owner", "Owner")]
+ROLES = [SelectChoice("member", "Member"), SelectChoice("owner", "Owner")]
 
 
 class RoleForm(Form):

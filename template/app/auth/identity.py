@@ -3,11 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
+from time import time
 from typing import Any
 from uuid import UUID
 
 import structlog
-from flask import Request, abort, current_app, request
+from flask import Request, abort, current_app, request, session
 from flask_login import LoginManager, current_user
 from sqlalchemy import Row, and_, bindparam, null, select, update
 from sqlalchemy.exc import DBAPIError
@@ -88,6 +90,9 @@ def by_session(session_id: str) -> Identity | None:
     """The person of a signed session, if its stamp is still theirs."""
     if bearer_token(request):
         # A request with a token is judged by the token alone; its cookies have no CSRF check.
+        return None
+    # The cookie's own age begins anew whenever something is written to the session.
+    if session.get("ends_at", inf) < time():
         return None
     user_id, _, stamp = session_id.partition(":")
     row = find(BY_SESSION, user_id=UUID(user_id), stamp=stamp)

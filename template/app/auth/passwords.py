@@ -4,6 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
+from string import digits, punctuation
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -81,12 +82,13 @@ def weakness(password: str, *personal: str) -> str:
 
 
 def is_common(password: str) -> bool:
-    letters = re.sub("[^a-z]", "", password.translate(LOOKALIKES))
-    core = re.sub("[^a-z]", "", password)
+    core = password.strip(digits + punctuation + " ")
+    spelt_out = re.sub("[^a-z]", "", core.translate(LOOKALIKES))
+    letters = re.sub("[^a-z]", "", password)
     return (
         len(set(password)) < 5
         or any(password in row * 2 for row in ROWS)
-        or not COMMON.isdisjoint({once(letters), once(core)})
+        or not COMMON.isdisjoint({once(letters), once(spelt_out)})
     )
 
 

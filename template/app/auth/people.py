@@ -117,6 +117,7 @@ def delete(user: User) -> None:
     left = [membership.tenant_id for membership in memberships]
     events.publish("auth.user_deleted", user=user.id, tenants=left)
     db.session.flush()  # The memberships go before the person they point to.
+    db.session.expire(user, ["memberships"])
     db.session.delete(user)
 
 

@@ -12,6 +12,12 @@ def browser(app):
     return app.test_client()
 
 
+@pytest.fixture
+def another_browser(app):
+    """Somebody else's."""
+    return app.test_client()
+
+
 @pytest.fixture(autouse=True)
 def empty_mailbox(app):
     yield

@@ -15,15 +15,14 @@ def letters(app):
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
 
-def newest(app, to):
-    """The latest e-mail to an address."""
-    return [letter for letter in letters(app) if letter["To"] == to][-1]
+def letters_to(app, address):
+    return [letter for letter in letters(app) if letter["To"] == address]
 
 
 def text_of(letter):
     return letter.get_body(("plain",)).get_content()
 
 
-def link_in(letter):
-    """The path of the first link in an e-mail."""
-    return re.search(r"http://localhost:5000(/\S+)", text_of(letter))[1]
+def link_to(app, address):
+    """The path of the link in the latest e-mail to an address."""
+    return re.search(r"http://localhost:5000(/\S+)", text_of(letters_to(app, address)[-1]))[1]
