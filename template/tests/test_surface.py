@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[1] / "docs" / "surface.md"
-PART = re.compile(r"### `(app[\w.]*)`\n\n```python\n(.*?)```", re.DOTALL)
+PART = re.compile(r"### `(app[\w.]*)`\n\n```pyi\n(.*?)```", re.DOTALL)
 
 
 def promised() -> Iterator[tuple[str, ast.stmt]]:
