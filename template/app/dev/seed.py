@@ -1,5 +1,6 @@
 """`flask seed`: two demo tenants with people and some weeks of life, so that no page is empty."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from app import analytics, auth, features, migrate
+from app import analytics, auth, billing, features, migrate
 from app.auth.models import Membership, Organisation, User
 from app.auth.passwords import hash_password
 from app.db import db, now
@@ -93,6 +94,8 @@ def make(app: Flask, company: Company) -> bool:
         if auth.find_tenant(company.slug):
             return False
         people = move_in(company)
+        with suppress(billing.UnknownInPlans):  # The plans are the team's, and may be others.
+            billing.grant(company.plan)
         fill_features(people)
         analytics.backfill(history_of(people))
         db.session.commit()

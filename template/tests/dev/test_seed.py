@@ -1,12 +1,13 @@
 """`flask seed`: a demo to look around in, made once, and never in production."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import click
 import pytest
 from sqlalchemy import func, select
 
-from app import auth
+from app import auth, billing
 from app.analytics.models import Fact
 from app.auth.models import Membership, Organisation, User
 from app.auth.passwords import is_right
@@ -47,6 +48,21 @@ def test_everybody_can_log_in(seeded):
         for user in db.session.scalars(select(User)):
             assert is_right(user.password_hash, PASSWORD)
             assert user.email_confirmed_at is not None
+
+
+def test_each_company_has_its_plan(seeded):
+    assert {company.slug: plan_of(seeded, company.slug) for company in COMPANIES} == {
+        "acme": "pro",
+        "initech": "free",
+    }
+
+
+def test_a_team_may_have_other_plans(app, monkeypatch):
+    other = [replace(company, plan="enterprise") for company in COMPANIES]
+    monkeypatch.setattr(seeding, "COMPANIES", other)
+
+    assert seed(app) == ["Acme", "Initech"]
+    assert plan_of(app, "acme") == "free"
 
 
 @pytest.mark.parametrize("slug", ["acme", "initech"])
@@ -129,6 +145,11 @@ def test_the_command_prints_the_log_ins(app):
     for output in (answer.output, again.output):
         assert "ada@acme.example" in output
         assert PASSWORD in output
+
+
+def plan_of(app, slug: str) -> str:
+    with app.app_context(), serving(auth.find_tenant(slug)):
+        return billing.plan_of().name
 
 
 def rows_in(app) -> dict[str, int]:
