@@ -52,5 +52,12 @@ def postgres(session: nox.Session) -> None:
 
 @nox.session
 def journey(session: nox.Session) -> None:
-    """Drive the whole product through a real browser."""
-    session.run("pytest", "-m", "journey", "-rs", *session.posargs)
+    """Drive the whole product through a real browser; at JOURNEY_URL, if that is set."""
+    # Two at once: one waits while a crash is got over. `-rs` says why something was skipped.
+    session.run("pytest", "-n", "2", "-m", "journey", "-rs", *session.posargs)
+
+
+@nox.session(default=False)
+def smoke(session: nox.Session) -> None:
+    """Ask the system at JOURNEY_URL whether it's well: for after a deployment."""
+    session.run("pytest", "-m", "smoke", "-rs", *session.posargs)

@@ -66,7 +66,7 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
     run(server, "flask", "--app", "app", "seed")
     process = start(server)
     try:
-        wait_until_ready(server, process)
+        wait_until_ready(server.url, process, log_of(server))
         yield server
     finally:
         process.terminate()
@@ -124,6 +124,17 @@ def axe(page: Any) -> list[str]:
     ]
 
 
+def listen(page: Any, said: list[str]) -> None:
+    """Note what the browser complains of from here on: blocked by the policy, broken scripts."""
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if is_bad(message) else None)
+
+
+def is_bad(message: Any) -> bool:
+    """Whether it's an error, other than that the page itself is an error page."""
+    return message.type == "error" and "the server responded with a status of 4" not in message.text
+
+
 def link_application(folder: Path) -> None:
     """Flask keeps `instance` beside the package: beside a link, it is this server's alone."""
     for name in ("app", "gunicorn.conf.py"):
@@ -156,16 +167,16 @@ def start(server: LiveServer) -> subprocess.Popen[bytes]:
         )
 
 
-def wait_until_ready(server: LiveServer, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(f"{server.url}/readyz", timeout=5).close()
+            urllib.request.urlopen(f"{url}/readyz", timeout=5).close()
         except OSError:
             time.sleep(0.2)
         else:
             return
-    raise RuntimeError(f"The server didn't start:\n{log_of(server).read_text()}")
+    raise RuntimeError(f"The server didn't start:\n{log.read_text()}")
 
 
 def log_of(server: LiveServer) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import PROJECT, LiveServer, axe, sign_in
+from tests.browser import PROJECT, LiveServer, axe, listen, sign_in
 
 pytestmark = pytest.mark.journey
 
@@ -78,7 +78,8 @@ def window(browser: Any, live_server: LiveServer) -> Iterator[Callable[[str, str
 def test_a_page_is_accessible_and_fits(window, name, scheme):
     email, path = PAGES[name]
     page = window(email, scheme)
-    complaints = listen(page)
+    complaints: list[str] = []
+    listen(page, complaints)
 
     page.goto(path)
 
@@ -99,16 +100,3 @@ def test_a_page_fits_on_the_smallest_telephone(window, name):
     page.goto(path)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
-
-
-def listen(page: Any) -> list[str]:
-    """What the browser complains of from here on: blocked by the policy, broken scripts."""
-    said: list[str] = []
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("console", lambda message: said.append(message.text) if is_bad(message) else None)
-    return said
-
-
-def is_bad(message: Any) -> bool:
-    """Whether it's an error, other than that the page itself is an error page."""
-    return message.type == "error" and "the server responded with a status of 4" not in message.text

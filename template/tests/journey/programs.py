@@ -1,0 +1,36 @@
+"""A program somewhere that uses the API, with nothing but a token."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+TIMEOUT_SECONDS = 20
+
+
+@dataclass
+class Program:
+    """It knows the address of a workspace, and a token for it."""
+
+    workspace: str
+    token: str
+
+    def get(self, path: str) -> tuple[int, Any]:
+        return self.send("GET", path)
+
+    def post(self, path: str, **headers: str) -> tuple[int, Any]:
+        return self.send("POST", path, headers)
+
+    def send(
+        self, method: str, path: str, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """The status and the JSON of the answer. Raises OSError if there is none."""
+        request = urllib.request.Request(f"{self.workspace}{path}", method=method)
+        for name, value in {"Authorization": f"Bearer {self.token}", **(headers or {})}.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
