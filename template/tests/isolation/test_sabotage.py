@@ -1,0 +1,78 @@
+"""The walk is worth something: a view with a hole in it turns it red."""
+
+import pytest
+from flask import Blueprint
+from sqlalchemy import select, text
+
+from app.auth import login_required, requires
+from app.db import db
+from app.features.projects.models import Project
+
+ACROSS = {"across_tenants": "sabotage, for this test"}
+
+
+def by_raw_sql(project_id):
+    statement = text("SELECT name FROM projects WHERE id = :id").execution_options(**ACROSS)
+    name = db.session.scalar(statement, {"id": key_of(project_id)})
+    return name or ("", 404)
+
+
+def by_leaving_the_tenant(project_id):
+    row = db.session.scalar(find(project_id))
+    return row.name if row else ("", 404)
+
+
+def by_answering_that_it_is_there(project_id):
+    return ("", 409) if db.session.scalar(find(project_id)) else ("", 404)
+
+
+def by_writing(project_id):
+    with db.engine.begin() as connection:
+        mine = Project.__table__.c.id == project_id
+        connection.execute(Project.__table__.update().where(mine).values(description="ours now"))
+    return "", 404
+
+
+def by_listing():
+    everything = select(Project).execution_options(**ACROSS)
+    return [project.name for project in db.session.scalars(everything)]
+
+
+def find(project_id):
+    return select(Project).where(Project.id == project_id).execution_options(**ACROSS)
+
+
+def key_of(an_id):
+    return an_id.hex if db.engine.dialect.name == "sqlite" else an_id
+
+
+HOLES = {
+    "raw SQL": ("GET", "/<uuid:project_id>", by_raw_sql, "shows another tenant's row"),
+    "across": ("GET", "/<uuid:project_id>", by_leaving_the_tenant, "shows another tenant's row"),
+    "existence": ("GET", "/<uuid:project_id>", by_answering_that_it_is_there, "answers 409"),
+    "a write": ("POST", "/<uuid:project_id>", by_writing, "changes another tenant's row"),
+    "a list": ("GET", "/", by_listing, "shows another tenant's row"),
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+@pytest.mark.parametrize("guard", [requires("projects:read"), login_required])
+def test_a_view_with_a_hole_is_found(make_app, walk_in, walkers, hole, guard):
+    method, rule, view, finding = HOLES[hole]
+    sabotaged = make_app()
+    bp = Blueprint("sabotage", __name__, url_prefix="/sabotage")
+    bp.add_url_rule(rule, view_func=guard(view), methods=[method])
+    sabotaged.register_blueprint(bp)
+
+    findings = walk_in(sabotaged).findings(walkers["member"](sabotaged), only="sabotage.")
+
+    assert findings, "The walk didn't notice."
+    assert all(finding in line for line in findings)
+
+
+def test_a_parameter_that_nobody_can_fill_is_said(make_app, walk_in, walkers):
+    app = make_app()
+    app.add_url_rule("/sabotage/<float:size>", view_func=login_required(by_listing))
+
+    with pytest.raises(AssertionError, match="add FloatConverter to PARAMETERS"):
+        walk_in(app).findings(walkers["member"](app), only="by_listing")
