@@ -25,12 +25,14 @@ from app.tenancy import Tenant, serving, tenant_or_none
 log = structlog.get_logger()
 
 ATTEMPTS = 5
+LONGEST_PAUSE_SECONDS = 3600.0
 HEARTBEAT = timedelta(seconds=10)
 # A worker that has been silent for this long is dead, and its job is taken up again.
 STALE = timedelta(seconds=45)
 
 Work = Callable[..., None]
 KNOWN: dict[str, Work] = {}
+PATIENT: dict[str, int] = {}
 
 
 class Job(SharedModel):
@@ -77,6 +79,20 @@ def job(work: Work) -> Work:
     """Make a function something that `later` can run. The worker commits what it writes."""
     KNOWN[name_of(work)] = work
     return work
+
+
+def patient(attempts: int) -> Callable[[Work], Work]:
+    """Put under `@job` to try more often: pauses double up to an hour, so 30 times is a day."""
+
+    def be_patient(work: Work) -> Work:
+        PATIENT[name_of(work)] = attempts
+        return work
+
+    return be_patient
+
+
+def attempts_of(job: Job) -> int:
+    return PATIENT.get(job.name, ATTEMPTS)
 
 
 def name_of(work: Work) -> str:
@@ -130,7 +146,7 @@ def run(job_id: str) -> None:
     claimed = claim(UUID(job_id))
     if claimed is None:
         return
-    if claimed.attempts > ATTEMPTS:
+    if claimed.attempts > attempts_of(claimed):
         give_up(claimed, "Every worker that took this job up died over it.")
         return
     with serving(claimed.tenant):
@@ -170,10 +186,10 @@ def claim(job_id: UUID) -> Job | None:
 def fail(job: Job, error: Exception) -> None:
     """Try again after a while, longer each time; after the last try, say so."""
     log.warning("job failed", attempt=job.attempts, error=repr(error), exc_info=error)
-    if job.attempts >= ATTEMPTS:
+    if job.attempts >= attempts_of(job):
         give_up(job, str(error))
         return
-    seconds = 2.0**job.attempts
+    seconds = min(2.0**job.attempts, LONGEST_PAUSE_SECONDS)
     due = now() + timedelta(seconds=seconds)
     write(job.id, state="queued", error=str(error), due_at=due)
     raise queue.try_again(seconds) from error

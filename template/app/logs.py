@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_app_context, request
 
 from app.columns import new_id
 
@@ -31,9 +31,14 @@ def configure(settings: Any) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.log_level]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=to_stderr,
         cache_logger_on_first_use=settings.in_production,
     )
+
+
+def to_stderr(*_: Any) -> structlog.PrintLogger:
+    """Looked up late: tests put another stream in its place, and close it."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def facts(settings: Any) -> list[Any]:
@@ -43,7 +48,17 @@ def facts(settings: Any) -> list[Any]:
         if settings.in_production
         else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
     )
-    return [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, clock]
+    return [structlog.contextvars.merge_contextvars, who, structlog.processors.add_log_level, clock]
+
+
+def who(_logger: Any, _level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whom the line is about, as far as that is known already: a log must not ask a database."""
+    if has_app_context():
+        if tenant := g.get("tenant"):
+            line["tenant"], line["tenant_id"] = tenant.slug, str(tenant.id)
+        if user_id := getattr(g.get("_login_user"), "id", None) or g.get("actor_id"):
+            line["user_id"] = str(user_id)
+    return line
 
 
 def rendering(settings: Any) -> list[Any]:
@@ -84,6 +99,8 @@ def console() -> structlog.dev.ConsoleRenderer:
 
 def for_people(_logger: Any, _level: str, line: MutableMapping[str, Any]) -> Any:
     """Say a request as one would read it out."""
+    for long in ("tenant_id", "user_id"):
+        line.pop(long, None)
     if line["event"] == "request":
         words = [line.pop(word) for word in ("method", "path", "status", "ms")]
         line["event"] = "{} {} {} ({} ms)".format(*words)

@@ -6,13 +6,13 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import structlog
 from flask import Flask, current_app, render_template
 
 from app.columns import new_id
-from app.jobs import job, later
+from app.jobs import job, later, patient
 
 log = structlog.get_logger()
 TIMEOUT_SECONDS = 10
@@ -33,14 +33,15 @@ def send(to: str, subject: str, template: str, **values: Any) -> None:
 
 
 @job
+@patient(attempts=30)
 def deliver(to: str, subject: str, text: str) -> None:
     """Hand one message over: to the SMTP server, or to a file in development."""
     settings = current_app.config["SETTINGS"]
     message = compose(settings.mail_from, to, subject, text)
-    if settings.smtp_url:
-        hand_to_server(settings.smtp_url, message)
-    else:
+    if not settings.smtp_url:
         keep(message)
+    elif not hand_to_server(settings.smtp_url, message):
+        return
     log.info("mail sent", subject=subject)
 
 
@@ -55,21 +56,42 @@ def compose(sender: str, to: str, subject: str, text: str) -> EmailMessage:
     return message
 
 
-def hand_to_server(url: str, message: EmailMessage) -> None:
+def hand_to_server(url: str, message: EmailMessage) -> bool:
+    """Whether the server took it. A server that's away raises; a refusal for good is logged."""
     parts = urlsplit(url)
-    secure = ssl.create_default_context()
-    if parts.scheme == "smtps":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            parts.hostname or "", parts.port or 465, timeout=TIMEOUT_SECONDS, context=secure
-        )
-    else:
-        server = smtplib.SMTP(parts.hostname or "", parts.port or 587, timeout=TIMEOUT_SECONDS)
-    with server:
-        if parts.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=secure)
+    with connect(parts) as server:
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(message)
+        try:
+            server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as refusal:
+            ((code, reason),) = refusal.recipients.values()
+            if code < 500:
+                raise
+            log.error("mail refused", code=code, reason=reason.decode(errors="replace"))
+            return False
+    return True
+
+
+def connect(parts: SplitResult) -> smtplib.SMTP:
+    """A connection, encrypted where the server can; without that no password is sent."""
+    secure = ssl.create_default_context()
+    host = parts.hostname or ""
+    if parts.scheme == "smtps":
+        return smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=secure)
+    server = smtplib.SMTP(host, parts.port or 587, timeout=TIMEOUT_SECONDS)
+    try:
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=secure)
+        elif parts.username:
+            raise smtplib.SMTPNotSupportedError(
+                "The server offers no STARTTLS, so it gets no password."
+            )
+    except BaseException:
+        server.close()
+        raise
+    return server
 
 
 def keep(message: EmailMessage) -> None:

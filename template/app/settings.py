@@ -20,10 +20,13 @@ from sqlalchemy.exc import ArgumentError
 
 DEVELOPMENT_KEY = "development-only: this key is public"
 MADE_BY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+FERNET_MADE_BY = (
+    "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+)
 # What production can't do without, and why.
 REQUIRED = {
     "secret_key": f"the development key is public. Make one with: {MADE_BY}",
-    "encryption_keys": "encrypted columns need one. Make it with: flask encryption-key",
+    "encryption_keys": f"encrypted columns need one. Make it with: {FERNET_MADE_BY}",
     "public_url": "links in e-mails need it",
     "smtp_url": "without it nobody would get the e-mail that confirms an address or resets a "
     "password",
