@@ -113,9 +113,8 @@ def generate(target: Path, name: str, stage: str) -> None:
     try:
         try:
             answers = {"project_name": name, "stage": stage}
-            with warnings.catch_warnings():
-                # HEAD: today's template, released or not, committed or not.
-                warnings.simplefilter("ignore", DirtyLocalWarning)
+            # HEAD: today's template, released or not, committed or not.
+            with saying_if_it_is_dirty():
                 run_copy(str(ROOT), draft, answers, vcs_ref="HEAD", defaults=True, quiet=True)
         except ValueError as error:
             raise NoDemo(str(error)) from error
@@ -125,6 +124,16 @@ def generate(target: Path, name: str, stage: str) -> None:
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def saying_if_it_is_dirty() -> Iterator[None]:
+    """What nobody committed has no version, so a project made of it has none to climb from."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DirtyLocalWarning)
+        yield
+    if any(issubclass(warning.category, DirtyLocalWarning) for warning in caught):
+        print("The template has uncommitted changes. They are in, but this can't be updated.")
 
 
 def keep_under_git(target: Path) -> None:

@@ -73,8 +73,19 @@ def update(project: Path, stage: str | None) -> None:
         [*copier(), *arguments], cwd=project, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:] or ["Copier said nothing."]
-        raise NoClimb(f"Copier refused: {reason[0]}")
+        raise NoClimb(why_refused(done.stderr))
+
+
+def why_refused(said: str) -> str:
+    """Copier's last line, and what to do about the one that says too little."""
+    reason = (said.strip().splitlines() or ["Copier said nothing."])[-1]
+    if "Unknown revision" in reason:
+        return (
+            f"{reason}\nThe template has no such version: its tag is gone, or this project was "
+            "made from changes that nobody committed. Set `_commit` in .copier-answers.yml to the "
+            "nearest version that it has, commit that, and look closely at what changes."
+        )
+    return f"Copier refused: {reason}"
 
 
 def copier() -> list[str]:

@@ -110,3 +110,16 @@ def test_it_climbs_inside_of_a_larger_repository(prototype, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "new       app/bell.py" in done.stdout
     assert project.answers["reached"] == "tower"
+
+
+def test_a_version_that_the_template_has_lost_is_explained(project):
+    project.replace(".copier-answers.yml", "v9999.1.0", "v0.0.7")
+    project.commit()
+
+    done = climb(project, "--yes")
+
+    assert done.returncode == 1
+    assert "v0.0.7" in done.stderr
+    assert "The template has no such version" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.changes == ""
