@@ -1,6 +1,7 @@
 """Members: who sees whom, who changes what, and that an owner always stays."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import func, select
@@ -101,16 +102,14 @@ def test_one_of_two_owners_may_go(acme, member):
     assert acme.post("/members/leaving").location == "/workspaces"
 
 
-def test_two_owners_who_leave_at_the_same_moment_leave_one_behind(app, acme):
+def test_two_owners_who_leave_at_the_same_moment_leave_one_behind(app, acme, monkeypatch):
     """Each would be right alone: the other one still stays."""
     other = sign_in(app, acme.join("eve@acme.test", "Eve", "owner"))
-    together = threading.Barrier(2)
+    monkeypatch.setattr(members, "make_sure_an_owner_stays", checked_together())
     outcomes = []
 
     def leave(company):
         with company.serving():
-            members.everybody()
-            together.wait(10)
             try:
                 members.remove(company.user_id)
                 db.session.commit()
@@ -125,11 +124,28 @@ def test_two_owners_who_leave_at_the_same_moment_leave_one_behind(app, acme):
         thread.join(30)
 
     assert sorted(outcomes) == ["left", "stays"]
-    with acme.serving():
+    assert owners_of(acme) == 1
+
+
+def checked_together():
+    """The check, which then waits for the other one's: it comes, unless something holds it back."""
+    check = members.make_sure_an_owner_stays
+    both = threading.Barrier(2, timeout=0.5)
+
+    def check_and_wait(membership):
+        check(membership)
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+
+    return check_and_wait
+
+
+def owners_of(company):
+    with company.serving():
         owners = select(func.count()).where(
-            Membership.tenant_id == acme.tenant.id, Membership.role == "owner"
+            Membership.tenant_id == company.tenant.id, Membership.role == "owner"
         )
-        assert db.session.scalar(owners) == 1
+        return db.session.scalar(owners)
 
 
 def test_the_rest_of_the_product_hears_who_comes_and_goes(acme, member):
