@@ -1,5 +1,6 @@
 """E-mail: written where it's caused, sent by a job, so that a slow server holds up nobody."""
 
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -25,8 +26,8 @@ def init_app(app: Flask) -> None:
 def send(to: str, subject: str, template: str, **values: Any) -> None:
     """Send an e-mail after the caller's commit; a server that doesn't answer is tried again.
 
-    `template` names a text template, such as `mail/welcome.txt` (with an `.html` beside it, if
-    there is one).
+    `template` names a text template, such as `mail/welcome.txt`. Write only text: the HTML beside
+    it is made of it. A paragraph that is nothing but a link becomes a button.
     """
     text = render_template(template, **values)
     later(deliver, to, subject, text)
@@ -53,7 +54,14 @@ def compose(sender: str, to: str, subject: str, text: str) -> EmailMessage:
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or None)
     message.set_content(text)
+    message.add_alternative(html_of(subject, text), subtype="html")
     return message
+
+
+def html_of(subject: str, text: str) -> str:
+    """The same message for programs that show HTML."""
+    paragraphs = [paragraph.strip() for paragraph in re.split(r"\n\s*\n", text.strip())]
+    return render_template("mail/frame.html", subject=subject, paragraphs=paragraphs)
 
 
 def hand_to_server(url: str, message: EmailMessage) -> bool:

@@ -46,7 +46,7 @@ def test_a_letter_arrives_as_it_was_written(post):
     assert letter["Subject"] == "Wëlcome"
     assert letter["Message-ID"].endswith("@acme.test>")
     assert letter["Date"]
-    assert letter.get_content().replace("\r\n", "\n") == TEXT
+    assert letter.get_body(("plain",)).get_content().replace("\r\n", "\n") == TEXT
     assert job.state == "done"
 
 
