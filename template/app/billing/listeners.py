@@ -1,10 +1,14 @@
-"""What billing hears: what was used, from whoever meters it."""
+"""What billing hears: what was used, from whoever meters it, and who is about to join."""
 
+from app import auth
 from app.billing import usage
-from app.billing.calls import METERED
+from app.billing.calls import METERED, limit
 from app.billing.jobs import report
 from app.billing.payments.driver import is_running, payments
+from app.billing.plans import plans
+from app.billing.refusals import LimitReached
 from app.billing.subscriptions import subscription
+from app.errors import Unavailable
 from app.events import Event, on
 from app.jobs import later
 
@@ -23,3 +27,14 @@ def count_what_was_used(event: Event) -> None:
         later(report)
     else:
         fact.told_at = event.at  # There is nobody to tell.
+
+
+@auth.before_joining
+def refuse_more_than_fit(people: int) -> None:
+    """Refuse one person more than the plan has room for, if the plans limit members at all."""
+    try:
+        most = limit("members") if "members" in plans().limits else None
+    except Unavailable:
+        return  # An outage of ours must not keep people from their work.
+    if most is not None and people > most:
+        raise LimitReached(f"Your plan has room for {most} people, open invitations included.")

@@ -15,6 +15,7 @@ from app import analytics, auth, billing, features, migrate
 from app.auth.models import Membership, Organisation, User
 from app.auth.passwords import hash_password
 from app.db import db, now
+from app.dev import paid
 from app.dev.history import history_of
 from app.tenancy import enter
 
@@ -94,10 +95,11 @@ def make(app: Flask, company: Company) -> bool:
         if auth.find_tenant(company.slug):
             return False
         people = move_in(company)
+        happened = history_of(people)
         with suppress(billing.UnknownInPlans):  # The plans are the team's, and may be others.
-            billing.grant(company.plan)
+            paid.subscribe(company.plan, happened)
         fill_features(people)
-        analytics.backfill(history_of(people))
+        analytics.backfill(happened)
         db.session.commit()
         return True
 

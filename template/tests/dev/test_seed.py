@@ -11,6 +11,7 @@ from app import auth, billing
 from app.analytics.models import Fact
 from app.auth.models import Membership, Organisation, User
 from app.auth.passwords import is_right
+from app.billing.models import Invoice, Subscription, Usage
 from app.db import METADATA, db, now, reading
 from app.dev import seed as seeding
 from app.dev.seed import COMPANIES, PASSWORD, seed
@@ -75,6 +76,18 @@ def test_each_company_has_a_past_of_some_weeks_that_is_over(seeded, slug):
     assert now() - first > timedelta(weeks=6)
     assert last < now()
     assert count > 100
+
+
+def test_a_plan_that_is_paid_for_has_invoices_since_the_first_day(seeded):
+    with seeded.app_context(), serving(auth.find_tenant("acme")):
+        invoices = db.session.scalars(select(Invoice).order_by(Invoice.number)).all()
+        (subscription,) = db.session.scalars(select(Subscription))
+
+        assert len(invoices) >= 3
+        assert 0 < invoices[0].total < invoices[1].total
+        assert {invoice.status for invoice in invoices} == {"paid"}
+        assert subscription.period_ends_at > now()
+        assert db.session.scalar(select(func.count(Usage.id)).select_from(Usage)) >= 2
 
 
 def test_seeding_twice_changes_nothing(seeded):
