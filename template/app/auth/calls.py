@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.auth.models import Membership, Organisation, User
-from app.db import db
+from app.db import db, reading
 from app.tenancy import Tenant, current_tenant
+
+NAMES = select(User.id, User.name).where(User.id.in_(bindparam("ids", expanding=True)))
 
 
 def find_tenant(slug: str) -> Tenant | None:
@@ -40,8 +42,9 @@ def owners() -> list[str]:
 
 def names_of(user_ids: set[UUID]) -> dict[UUID, str]:
     """The names of people, by id, for pages that show who did something."""
-    statement = select(User.id, User.name).where(User.id.in_(user_ids))
-    return {row.id: row.name for row in db.session.execute(statement)}
+    with reading("auth") as connection:
+        rows = connection.execute(NAMES, {"ids": list(user_ids)})
+        return {row.id: row.name for row in rows}
 
 
 def headcount() -> int:
