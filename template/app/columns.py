@@ -1,7 +1,8 @@
 """The kinds of columns that models share, so that no model says them twice."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Text
@@ -31,8 +32,14 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("A moment without a time zone can't be stored: use app.db.now().")
         return value.astimezone(UTC) if value is not None else None
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[..., Any] | None:
+        """PostgreSQL's moments come back whole; SQLite gives text without a zone."""
+        return moment_in if dialect.name == "sqlite" else None
+
+
+def moment_in(text: str | None) -> datetime | None:
+    """The moment that SQLite keeps as text."""
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
 Id = Annotated[UUID, mapped_column(primary_key=True, default=new_id)]
