@@ -10,6 +10,7 @@ from app.analytics.dashboard import events_by_day_and_name
 from app.analytics.periods import asked_for
 from app.api import spec
 from app.auth import requires
+from app.tenancy import as_dicts
 
 api = Blueprint("analytics_api", __name__, url_prefix="/api/v1/analytics")
 
@@ -47,5 +48,5 @@ def daily(query: DaysAsked):
     return DailyCounts(
         first=period.first,
         last=period.last,
-        items=[DailyCount(**row._mapping) for row in events_by_day_and_name(period)],
+        items=[DailyCount(**row) for row in as_dicts(events_by_day_and_name(period))],
     )

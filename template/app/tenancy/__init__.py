@@ -15,7 +15,7 @@ from app.tenancy.context import (
     tenant_or_none,
 )
 from app.tenancy.models import BelongsToTenant
-from app.tenancy.reads import get_or_404, prepared
+from app.tenancy.reads import as_dicts, get_or_404, prepared
 from app.tenancy.urls import init_app, root_url, slug_in_url, tenant_url
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "NoTenant",
     "Tenant",
     "WrongTenant",
+    "as_dicts",
     "current_tenant",
     "enter",
     "get_or_404",

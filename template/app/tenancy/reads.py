@@ -1,5 +1,6 @@
 """Reading a tenant's rows: one by its id, or many by a statement that was built once."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -69,6 +70,12 @@ class prepared:  # noqa: N801  # It reads as a verb: LIST = prepared(select(...)
         reader = current_app.extensions["sqlalchemy"].reader(self.bind_key)
         with reader.connect() as connection:
             return list(connection.execute(self.statement, values).all())
+
+
+def as_dicts(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Rows for JSON: several times faster than to ask each of them for its `_mapping`."""
+    names = rows[0]._fields if rows else ()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def plain_tables(source: FromClause) -> list[Table]:

@@ -15,7 +15,7 @@ from app.features.projects.jobs import ask_for_report
 from app.features.projects.listing import page_of
 from app.features.projects.models import Project, Report
 from app.idempotency import idempotent
-from app.tenancy import get_or_404
+from app.tenancy import as_dicts, get_or_404
 
 api = Blueprint("projects_api", __name__)
 
@@ -88,7 +88,7 @@ def index(query: ProjectsAsked):
     """List projects, newest first."""
     page = page_of(words=query.q, archived=query.archived, after=query.after, size=query.limit)
     # Rows become JSON as they are: the list is what clients ask for most.
-    return jsonify(items=[dict(row._mapping) for row in page.projects], next=page.next)
+    return jsonify(items=as_dicts(page.projects), next=page.next)
 
 
 @api.post("/")
