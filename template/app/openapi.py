@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document at /openapi.json, made from the views, and the page at /docs."""
+"""The OpenAPI 3.1 document at /openapi.json, made from the views, and the pages at /docs."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -9,6 +9,7 @@ from werkzeug.routing import Rule
 
 from app.access import Access, access_of, public
 from app.api import spec
+from app.pages import reference
 from app.tenancy import slug_in_url
 from app.tenancy.urls import outside
 
@@ -47,8 +48,20 @@ def document():
 @bp.get("/docs")
 @public
 def docs():
-    """The document as a page to read and to try."""
-    return render_template("docs.html")
+    """The document as a page to read."""
+    return render_template(
+        "reference.html",
+        about=[reference.prose(paragraph) for paragraph in ABOUT.split("\n\n")],
+        sections=reference.operations_by_tag(described()),
+        server=example_server(),
+    )
+
+
+@bp.get("/docs/try")
+@public
+def try_out():
+    """The document as a page to try."""
+    return render_template("try_api.html")
 
 
 def described() -> dict[str, Any]:
@@ -138,3 +151,10 @@ def server() -> dict[str, Any]:
     else:
         url = f"{outside()}/t/{{workspace}}"
     return {"url": url, "variables": variables}
+
+
+def example_server() -> str:
+    """The whole address of one workspace's API, for examples."""
+    told = server()
+    url: str = told["url"].replace("{workspace}", told["variables"]["workspace"]["default"])
+    return f"{request.host_url.rstrip('/')}{url}" if url.startswith("/") else url

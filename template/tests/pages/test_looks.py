@@ -45,6 +45,8 @@ PAGES = {
     "members seen by a member": (MEMBER, "/t/initech/members"),
     "settings": (OWNER, "/t/acme/settings"),
     "tokens": (OWNER, "/t/acme/settings/tokens"),
+    "api": (NOBODY, "/docs"),
+    "api of a workspace": (OWNER, "/t/acme/docs#projects_create"),
     "audit trail": (OWNER, "/t/acme/settings/audit"),
     "not allowed": (MEMBER, "/t/acme/settings/audit"),
 }
