@@ -83,7 +83,9 @@ def answer_http_error(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400:
         return error
-    response = answer(status, *words_of(error, status), HINTS.get(status, ""))
+    # Programs have no page to go back to.
+    hint = "" if status in {400, 405} and wants_problem() else HINTS.get(status, "")
+    response = answer(status, *words_of(error, status), hint)
     for name, value in error.get_headers():
         if name.lower() in {"retry-after", "allow", "www-authenticate"}:
             response.headers[name] = value

@@ -54,6 +54,15 @@ def test_a_browser_without_its_form_token_is_refused(make_app, acme):
     problem_in(sign_in(guarded, acme).post(LIST, json={"name": "Apollo"}), 400)
 
 
+def test_a_program_without_a_token_is_asked_for_one(make_app, acme):
+    guarded = make_app()
+    guarded.config["WTF_CSRF_ENABLED"] = True
+
+    answer = guarded.test_client().post(f"/t/acme{LIST}", json={"name": "Apollo"})
+
+    assert "API token" in problem_in(answer, 401)["detail"]
+
+
 def test_a_token_needs_no_form_token(make_app, acme):
     guarded = make_app()
     guarded.config["WTF_CSRF_ENABLED"] = True

@@ -69,3 +69,35 @@ def test_a_token_from_before_the_log_in_is_worth_nothing_after_it(guarded):
     assert browser.post("/account", data={"name": "X", "csrf_token": token}).status_code == 400
     fresh = token_in(browser.get("/account").text)
     assert browser.post("/account", data={"name": "X", "csrf_token": fresh}).status_code == 302
+
+
+OURS = {"Origin": "http://localhost"}
+
+
+def test_a_form_that_comes_too_late_gives_back_what_was_typed(guarded, acme):
+    browser = sign_in(guarded, acme).client
+    form = {"name": "<b>Ada</b> again", "password": PASSWORD, "csrf_token": "old"}
+
+    answer = browser.post("/account", data=form, headers=OURS)
+
+    assert answer.status_code == 400
+    assert "nothing was saved" in answer.text
+    assert "&lt;b&gt;Ada&lt;/b&gt; again" in answer.text
+    assert PASSWORD not in answer.text
+
+
+def test_what_another_site_sends_is_not_shown(guarded, acme):
+    browser = sign_in(guarded, acme).client
+
+    for origin in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {}):
+        answer = browser.post("/account", data={"name": "Pay me"}, headers=origin)
+
+        assert answer.status_code == 400
+        assert "Pay me" not in answer.text
+
+
+def test_a_wrong_address_or_method_is_told_before_a_missing_token(guarded, acme):
+    browser = sign_in(guarded, acme).client
+
+    assert browser.post("/nothing-here", data={"name": "x"}).status_code == 404
+    assert browser.delete("/account").status_code == 405
