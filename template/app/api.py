@@ -16,7 +16,7 @@ from spectree.utils import get_multidict_items
 
 from app import errors
 from app.errors import Refused
-from app.forms import INVISIBLE
+from app.forms import INVISIBLE, is_visible
 
 __all__ = ["IfMatch", "NotValid", "OneLine", "Readable", "Response", "spec"]
 
@@ -48,6 +48,8 @@ def readable(text: str) -> str:
 def on_one_line(text: str) -> str:
     if len(text.splitlines()) > 1:
         raise ValueError("This must be on one line.")
+    if text and not any(map(is_visible, text)):
+        raise ValueError("This has nothing in it that can be seen.")
     return readable(text)
 
 

@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unicodedata import category
 
+from flask import request
 from flask_wtf import FlaskForm
 from sqlalchemy.orm.exc import StaleDataError
-from wtforms import Field, IntegerField, ValidationError
+from werkzeug.datastructures import MultiDict
+from wtforms import Field, FileField, IntegerField, MultipleFileField, ValidationError
 from wtforms import Form as BareForm
 from wtforms.validators import InputRequired
 from wtforms.widgets import HiddenInput
@@ -17,13 +20,21 @@ from app.errors import Refused
 from app.versions import ChangedMeanwhile
 
 # PostgreSQL keeps no NUL, and nobody can see the others.
-INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# The last two turn the direction of what follows, as in "exe.gpj": they are there to deceive.
+INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\u202d\u202e]")
 
 
 class Form(FlaskForm):
     """A form that keeps what was typed, with the reason, when a rule refuses it."""
 
     refusal: Refused | None = None
+
+    class Meta(FlaskForm.Meta):
+        def wrap_formdata(self, form: BareForm, formdata: Any) -> Any:
+            """A text field sees text only: no file and no JSON that comes under its name."""
+            if formdata is None or isinstance(formdata, MultiDict) or has_files(form):
+                return super().wrap_formdata(form, formdata)
+            return (form.is_submitted() and request.form) or None
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -42,6 +53,10 @@ class Form(FlaskForm):
         self.form_errors.append(f"{refusal.title}. {refusal}")
 
 
+def has_files(form: BareForm) -> bool:
+    return any(isinstance(field, FileField | MultipleFileField) for field in form)
+
+
 class VersionField(IntegerField):
     """The version that a form was made from, for `Versioned` rows."""
 
@@ -58,7 +73,13 @@ class VersionField(IntegerField):
 
 def stripped(text: str | None) -> str:
     """A filter: no blanks around the text, and line ends as everywhere else."""
-    return (text or "").replace("\r\n", "\n").strip()
+    text = (text or "").replace("\r\n", "\n").strip()
+    return text if any(map(is_visible, text)) else ""
+
+
+def is_visible(char: str) -> bool:
+    """Whether it leaves a mark: a name of zero-width signs is a link that nobody finds."""
+    return category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
 
 def readable(_form: BareForm, field: Field) -> None:

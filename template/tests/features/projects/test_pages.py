@@ -1,5 +1,7 @@
 """Projects' pages: what people see, and what is kept of what they type."""
 
+from io import BytesIO
+
 import pytest
 from sqlalchemy import select
 
@@ -36,6 +38,8 @@ def test_a_project_is_begun_and_shown_with_who_began_it(acme):
         ("x" * 101, "Field cannot be longer than 100 characters."),
         ("two\nlines", "This must be on one line."),
         ("nul\0", "characters in it that can&#39;t be shown"),
+        ("\u200b\u2060", "A project needs a name."),
+        ("exe.\u202egpj", "characters in it that can&#39;t be shown"),
     ],
 )
 def test_a_name_that_will_not_do_comes_back_with_what_else_was_typed(acme, name, problem):
@@ -45,6 +49,19 @@ def test_a_name_that_will_not_do_comes_back_with_what_else_was_typed(acme, name,
     assert problem in answer.text
     assert "A long text." in answer.text
     assert projects_of(acme) == []
+
+
+def test_a_file_in_place_of_a_name_is_no_name(acme):
+    name = (BytesIO(b"Apollo"), "name.txt")
+    answer = acme.post("/projects/new", data={"name": name, "description": "A long text."})
+
+    assert answer.status_code == 422
+    assert "A project needs a name." in answer.text
+
+
+@pytest.mark.parametrize("body", [["name"], {"name": 5}, "name"])
+def test_json_in_place_of_a_form_is_an_empty_form(acme, body):
+    assert acme.post("/projects/new", json=body).status_code == 422
 
 
 def test_what_people_type_is_text_not_html(acme):
