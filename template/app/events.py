@@ -141,17 +141,27 @@ def hand_over(event: Event, listener: Listener) -> Exception | None:
             act_for(event.actor_id)
             tell(event, listener)
     except Exception as error:
-        return error
+        # Two workers may tell it at once; what the second one wrote is rolled back.
+        with serving(event.tenant):
+            return None if has_heard(event, listener) else error
     return None
 
 
 def tell(event: Event, listener: Listener) -> None:
     """Run one listener, once: its writes and the note that it ran commit together."""
-    name = f"{listener.__module__}.{listener.__qualname__}"
-    if db.session.get(InboxRow, (event.id, name)) is None:
+    if not has_heard(event, listener):
         listener(event)
-        db.session.add(InboxRow(event_id=event.id, listener=name))
+        db.session.add(InboxRow(event_id=event.id, listener=name_of(listener)))
         db.session.commit()
+
+
+def has_heard(event: Event, listener: Listener) -> bool:
+    """Whether a listener has heard an event already."""
+    return db.session.get(InboxRow, (event.id, name_of(listener))) is not None
+
+
+def name_of(listener: Listener) -> str:
+    return f"{listener.__module__}.{listener.__qualname__}"
 
 
 def put_off(row: OutboxRow, error: Exception) -> None:

@@ -125,6 +125,27 @@ def test_a_listener_that_fails_once_is_told_again_and_counts_once(acme):
     assert the_event(acme).state == "delivered"
 
 
+def test_two_workers_that_tell_at_once_count_once_and_without_alarm(acme):
+    """The second worker comes in before the first one has written anything."""
+    open_door(acme)
+    event_id = str(the_event(acme).id)
+
+    @on("door opened")
+    def note(event) -> None:
+        if not others:
+            others.append("came")
+            with acme.app.app_context():
+                events.deliver(event_id)
+        audit.note("said", event.facts["door"])
+
+    others: list[str] = []
+    acme.work()
+
+    assert what_was_written(acme) == ["front"]
+    event = the_event(acme)
+    assert (event.state, event.attempts, event.error) == ("delivered", 0, "")
+
+
 def test_a_listener_that_has_heard_is_not_told_again_because_another_failed(acme):
     good = Listener(name="good")
     bad = Listener(name="bad", failures=2)
