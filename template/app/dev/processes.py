@@ -115,6 +115,8 @@ class Processes:
             process.start()
         while not self.over:
             time.sleep(LOOK_SECONDS)
+            if self.over:
+                break  # Ctrl-C reaches them all: that they end now is no news.
             now = state_of(self.folder)
             if now == seen:
                 for process in self.all:
