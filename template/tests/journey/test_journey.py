@@ -104,9 +104,9 @@ def test_a_report_is_built_while_one_looks(world, scripts, tmp_path):
     )
     page.goto(f"{world.workspace}/projects/reports/")
     ada.clicks("Build report", page)
-    ada.is_at("Report of all projects", page)
 
-    ada.is_told("Built on", page)
+    ada.is_told("Built on", page)  # The page comes again by itself until then.
+    ada.is_at("Report of all projects", page)
 
     rows = read_csv(download(page, "Download CSV", tmp_path))
     assert [row["name"] for row in rows] == list(world.projects)
@@ -251,6 +251,19 @@ def test_the_log_in_needs_no_mouse(world):
     page.keyboard.press("Enter")
 
     ada.is_at("Workspaces", page)
+
+
+def test_a_form_that_comes_too_late_gives_back_what_was_typed(world):
+    ada = world.ada
+    ada.goes(f"{world.workspace}/projects/new")
+    ada.fills({"Name": "Late", "Description": "Hours of work"})
+    ada.page.context.clear_cookies()
+
+    ada.clicks("Begin project")
+
+    ada.is_at("This page was too old")
+    assert ada.page.get_by_label("Description").input_value() == "Hours of work"
+    ada.logs_in()
 
 
 def test_signing_out_shuts_the_door(world):
