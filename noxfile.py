@@ -32,6 +32,8 @@ nox.options.reuse_venv = "yes"
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 STAGES = sorted(path.parent.name for path in ROOT.glob("stages/*/stage.yml"))
 MEMORY = Path("/dev/shm")  # noqa: S108  # Files in memory, on Linux.
+# By these nox tells uv to install everything into the session's environment.
+OF_NOX = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 # Everything a project checks, it checks under a name that is hard to write.
 HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
@@ -159,7 +161,7 @@ def generated(session: nox.Session, stage: str) -> Iterator[Path]:
 def in_project(session: nox.Session, project: Path, *command: str) -> None:
     """Run one of the project's own commands in the project's own environment."""
     with counted_tests() as counting, session.chdir(project):
-        run(session, "uv", "run", *command, env={**counting, "VIRTUAL_ENV": None})
+        run(session, "uv", "run", *command, env={**counting, **dict.fromkeys(OF_NOX)})
 
 
 def found(name: str) -> list[str]:

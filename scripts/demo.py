@@ -28,6 +28,8 @@ from copier.errors import DirtyLocalWarning
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWERS = ".copier-answers.yml"
+# By these nox tells uv to install everything into the session's environment.
+OF_NOX = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON"}
 USUAL_PORT = 5000
 PATIENCE = 90  # seconds for the server to answer
 
@@ -153,7 +155,7 @@ def run(command: list[str], folder: Path) -> None:
 
 def clean_environment() -> dict[str, str]:
     """The project has its own environment; nox's must not show through."""
-    return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    return {name: value for name, value in os.environ.items() if name not in OF_NOX}
 
 
 # --- The server ----------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 import html
 import json
-import os
 import subprocess
 
 import pytest
 
+from scripts.demo import clean_environment
 from tests.world import Project
 
 HARD = """</title><script>alert("1")</script> {{ 1234*3 }} O'Brien & مرحبا 🚀 \\n"""
@@ -30,11 +30,10 @@ def pages(release, tmp_path_factory) -> dict[str, str]:
 
 
 def in_its_environment(project: Project, *command: str) -> str:
-    own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     done = subprocess.run(
         ["uv", "run", "--quiet", "--no-group", "dev", *command],
         cwd=project.root,
-        env=own,
+        env=clean_environment(),
         capture_output=True,
         text=True,
     )

@@ -183,6 +183,17 @@ def test_a_project_at_another_stage_is_left_alone(tmp_path):
         demo.main(["--stage", "prototype", "--dir", str(tmp_path)])
 
 
+def test_a_project_is_installed_into_its_own_environment(tmp_path, monkeypatch):
+    """nox tells uv by the environment to use the session's."""
+    monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", str(tmp_path / "of-nox"))
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'acme-app'\nversion = '1'\n")
+
+    demo.run(["uv", "sync", "--quiet"], tmp_path)
+
+    assert (tmp_path / ".venv").is_dir()
+    assert not (tmp_path / "of-nox").exists()
+
+
 # --- The table at the end ------------------------------------------------------------------------
 
 
