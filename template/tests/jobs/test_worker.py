@@ -19,7 +19,7 @@ from tests.conftest import close_connections
 from tests.jobs import work
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30
+PATIENCE = 60
 
 
 @pytest.fixture
