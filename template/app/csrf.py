@@ -20,6 +20,8 @@ LONGEST_NAME = 100
 
 def init_app(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = not app.testing
+    # From a tenant's own host to the common one, browsers send no referrer to compare.
+    app.config["WTF_CSRF_SSL_STRICT"] = not app.config["SETTINGS"].tenant_domain
     csrf.init_app(app)
     app.before_request(protect)
     app.register_error_handler(CSRFError, explain)

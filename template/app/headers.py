@@ -1,6 +1,10 @@
 """Security headers for every answer (OWASP Secure Headers Project)."""
 
+from functools import partial
+
 from flask import Flask, Response, request
+
+from app.settings import Settings
 
 # Browsers apply form-action to the redirect that follows a form, so the payment pages are named.
 POLICY = (
@@ -19,12 +23,23 @@ HEADERS = {
 
 
 def init_app(app: Flask) -> None:
-    app.after_request(add_headers)
+    headers = HEADERS | {"Content-Security-Policy": policy_of(app.config["SETTINGS"])}
+    app.after_request(partial(add_headers, headers))
 
 
-def add_headers(response: Response) -> Response:
+def policy_of(settings: Settings) -> str:
+    """With tenants on subdomains, styles come from the common host, and the log-in leads away."""
+    if not settings.tenant_domain:
+        return POLICY
+    scheme, _, authority = settings.public_url.partition("://")
+    _, colon, port = authority.partition(":")
+    tenants = f"{scheme}://*.{settings.tenant_domain}{colon}{port}"
+    return POLICY.replace("'self'", f"'self' {settings.public_url} {tenants}")
+
+
+def add_headers(headers: dict[str, str], response: Response) -> Response:
     given = {name.lower() for name, _ in response.headers}
-    response.headers.extend({n: value for n, value in HEADERS.items() if n.lower() not in given})
+    response.headers.extend({n: value for n, value in headers.items() if n.lower() not in given})
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype == "text/html" or "set-cookie" in given:

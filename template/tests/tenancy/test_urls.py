@@ -49,6 +49,18 @@ def test_a_tenant_on_a_subdomain(make_app):
         assert root_url("health.live") == "https://example.test:8443/healthz"
 
 
+def test_with_subdomains_pages_may_use_the_common_host_and_lead_to_tenants(make_app):
+    """Styles come from the common host, and the form of the log-in ends at a tenant's."""
+    app = make_app(tenant_domain="example.test", public_url="https://example.test:8443")
+
+    policy = app.test_client().get("/login").headers["Content-Security-Policy"]
+
+    ours = "'self' https://example.test:8443 https://*.example.test:8443"
+    for directive in ("default-src", "img-src", "form-action"):
+        assert f"{directive} {ours}" in policy, directive
+    assert "unsafe" not in policy
+
+
 def test_a_tenant_ends_with_its_request(app, acme):
     acme.get("/")
 
