@@ -1,5 +1,7 @@
 """E-mail addresses: one way to write each, so that two spellings are one person."""
 
+import hashlib
+
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 
@@ -29,3 +31,8 @@ def typed(text: str | None) -> str:
 def norm(email: str) -> str:
     """What two spellings of one address have in common."""
     return email.lower()
+
+
+def print_of(email: str) -> str:
+    """An address as it may stand in a log, a cookie or the limiter's store."""
+    return hashlib.sha256(norm(email).encode()).hexdigest()[:32]

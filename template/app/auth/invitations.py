@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app import audit, events
 from app.actor import act_for
 from app.auth import emails, mails, passwords
+from app.auth.calls import headcount
 from app.auth.identity import hash_of
 from app.auth.joining import make_sure_there_is_room
 from app.auth.links import LinkDoesNotWork
@@ -163,11 +164,6 @@ def with_address(email: str) -> Invitation | None:
         Invitation.tenant_id == current_tenant().id, Invitation.email_norm == emails.norm(email)
     )
     return db.session.scalars(statement).one_or_none()
-
-
-def headcount() -> int:
-    mine = select(func.count()).where(Membership.tenant_id == current_tenant().id)
-    return db.session.scalar(mine) or 0
 
 
 def open_ones_but(email: str) -> int:

@@ -18,6 +18,8 @@ from app.db import db
 from app.errors import Refused
 from app.tenancy import root_url
 
+SHA256 = {"digest_method": hashlib.sha256}
+
 
 class LinkDoesNotWork(Refused):
     """A link was used already, is too old, or was changed on its way."""
@@ -58,11 +60,14 @@ class Kind:
 
     def _serializer(self) -> URLSafeTimedSerializer:
         # The kind is the salt, so that a link of one kind is nothing to another.
-        settings = current_app.config["SETTINGS"]
-        keys = [*reversed(settings.secret_key_fallbacks), settings.secret_key]
-        return URLSafeTimedSerializer(
-            keys, salt=f"link:{self.name}", signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        salt = f"link:{self.name}"
+        return URLSafeTimedSerializer(signing_keys(), salt=salt, signer_kwargs=SHA256)
+
+
+def signing_keys() -> list[str]:
+    """The keys that verify what we signed; the last one signs."""
+    settings = current_app.config["SETTINGS"]
+    return [*reversed(settings.secret_key_fallbacks), settings.secret_key]
 
 
 CONFIRM = Kind("confirm", "auth.confirm", timedelta(days=2))

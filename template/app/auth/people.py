@@ -1,15 +1,18 @@
 """People: signing up, proving an address, logging in."""
 
+import structlog
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update
 
 from app import audit, events
 from app.actor import act_for
-from app.auth import mails, members, passwords
+from app.auth import emails, mails, members, passwords
 from app.auth.links import NEW_EMAIL, LinkDoesNotWork
 from app.auth.models import ApiToken, Invitation, User
 from app.db import db, now
 from app.tenancy import enter
+
+log = structlog.get_logger()
 
 
 def sign_up(name: str, email: str, password: str, *, at: str) -> None:
@@ -52,6 +55,7 @@ def logging_in(email: str, password: str) -> User | None:
     user = User.with_email(email)
     right = passwords.is_right(user.password_hash if user else None, password)
     if user is None or not right or not user.email_confirmed_at:
+        log.warning("log-in refused", account=emails.print_of(email))
         return None
     if passwords.is_outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)

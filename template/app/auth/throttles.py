@@ -5,7 +5,6 @@ A browser that somebody has logged in at before carries a device cookie and is c
 can't lock its owner out.
 """
 
-import hashlib
 import secrets
 
 from flask import Response, after_this_request, current_app, request
@@ -13,6 +12,7 @@ from flask_login import current_user
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from app.auth import emails
+from app.auth.links import SHA256, signing_keys
 from app.auth.models import User
 from app.limits import limiter
 
@@ -22,7 +22,7 @@ YEAR = 365 * 24 * 3600
 
 def by_account() -> str:
     """The account that's being tried, and whether by a device that it knows."""
-    account = print_of(emails.typed(request.form.get("email")))
+    account = emails.print_of(emails.typed(request.form.get("email")))
     return f"{account}:{device_known_to(account)}"
 
 
@@ -52,7 +52,7 @@ def know_this_device(user: User) -> None:
     def remember(response: Response) -> Response:
         response.set_cookie(
             DEVICE,
-            serializer().dumps([print_of(user.email), secrets.token_urlsafe(16)]),
+            serializer().dumps([emails.print_of(user.email), secrets.token_urlsafe(16)]),
             max_age=YEAR,
             httponly=True,
             samesite="Lax",
@@ -71,11 +71,4 @@ def device_known_to(account: str) -> str:
 
 
 def serializer() -> URLSafeSerializer:
-    settings = current_app.config["SETTINGS"]
-    keys = [*reversed(settings.secret_key_fallbacks), settings.secret_key]
-    return URLSafeSerializer(keys, salt="device", signer_kwargs={"digest_method": hashlib.sha256})
-
-
-def print_of(email: str) -> str:
-    """An address as it may stand in a cookie and in the limiter's store."""
-    return hashlib.sha256(emails.norm(email).encode()).hexdigest()[:32]
+    return URLSafeSerializer(signing_keys(), salt="device", signer_kwargs=SHA256)

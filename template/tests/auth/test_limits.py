@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from app import limits
-from app.auth import throttles
+from app.auth import emails
 from app.db import now
 from tests.auth.letters import letters_to
 from tests.auth.people import is_signed_in, log_in
@@ -84,7 +84,7 @@ def test_a_known_device_has_no_more_guesses_than_others(acme, browser):
 def test_a_forged_device_is_a_stranger(acme, app, browser):
     guess(browser, times=10)
     forger = app.test_client()
-    account = throttles.print_of("ada@acme.test")
+    account = emails.print_of("ada@acme.test")
     forger.set_cookie("device", f'["{account}","x"].c2lnbmF0dXJl')
 
     assert guess(forger).status_code == 429

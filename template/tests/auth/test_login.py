@@ -296,3 +296,12 @@ def test_a_deleted_persons_session_is_over(app, acme, browser):
         db.session.commit()
 
     assert not is_signed_in(browser)
+
+
+def test_a_refused_log_in_is_logged_without_the_address(acme, browser, capfd):
+    log_in(browser, password="a guess")
+
+    logged = "".join(capfd.readouterr())
+    assert "log-in refused" in logged
+    assert "ada@acme.test" not in logged
+    assert "a guess" not in logged
