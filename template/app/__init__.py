@@ -43,6 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         pages,
         progress,
         queue,
+        routes,
         settings,
         tenancy,
         versions,
@@ -61,7 +62,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         shared.init_app(app)
     for shared in (audit, limits, idempotency, versions, migrate, health, pages):
         shared.init_app(app)
-    for shared in (api, openapi, progress):
+    for shared in (api, openapi, progress, routes):
         shared.init_app(app)
     for package in (auth, billing, analytics, features):
         package.init_app(app)
