@@ -248,15 +248,22 @@ def downgrade_command(package: str, revision: str) -> None:
 @click.option("--package", default=TEAMS, type=click.Choice(list(PACKAGES)), hidden=True)
 def revision_command(message: str, empty: bool, package: str) -> None:
     """Write a migration for your features from what changed in their models."""
-    with plain_errors(), connecting(current_app, package) as connection:
-        count = len(list(versions_of(package).glob("*.py")))
+    with plain_errors():
+        file = write_revision(current_app, package, message, empty=empty)
+    click.echo(f"Wrote {file}. Read it, then run: flask db upgrade")
+
+
+def write_revision(app: Flask, package: str, message: str, *, empty: bool = False) -> Path:
+    """Write a migration from what the models have and the tables don't."""
+    count = len(list(versions_of(package).glob("*.py")))
+    with connecting(app, package) as connection:
         script = command.revision(
             config_of(package, connection),
             message,
             autogenerate=not empty,
             rev_id=f"{package}_{count + 1:04}",
         )
-    click.echo(f"Wrote {cast(Any, script).path}. Read it, then run: flask db upgrade")
+    return Path(cast(Any, script).path)
 
 
 @cli.command("merge")

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.dev import command, mailbox, reference, seed
+from app.dev import command, mailbox, reference, scaffold, seed
 
 
 def init_app(app: Flask) -> None:
@@ -10,3 +10,4 @@ def init_app(app: Flask) -> None:
     seed.init_app(app)
     reference.init_app(app)
     mailbox.init_app(app)
+    scaffold.init_app(app)
