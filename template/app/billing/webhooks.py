@@ -51,10 +51,12 @@ def verified(driver: Stripe) -> dict[str, Any]:
     signature = request.headers.get("Stripe-Signature")
     try:
         event = Webhook.construct_event(request.get_data(), signature, driver.webhook_secret)
-    except (SignatureVerificationError, ValueError) as error:
+        told = event.to_dict()
+    except (SignatureVerificationError, UnicodeDecodeError) as error:
         log.warning("webhook refused", reason=str(error))
         abort(400, "This wasn't signed by Stripe with our secret, or not lately.")
-    told = event.to_dict()
+    except (AttributeError, TypeError, ValueError):
+        abort(400, "This isn't an event.")
     if not all(isinstance(told.get(key), str) for key in ("id", "type")):
         abort(400, "This isn't an event.")
     return told

@@ -38,8 +38,10 @@ def client() -> "StripeClient":
 
 def make_client() -> "StripeClient":
     # A fifth of a second that an app without Stripe need not pay.
+    import stripe
     from stripe import RequestsClient, StripeClient
 
+    stripe.enable_telemetry = False  # It would leave a file in the home folder.
     settings = current_app.config["SETTINGS"]
     return StripeClient(
         settings.stripe_secret_key,
