@@ -113,9 +113,13 @@ def journey(session: nox.Session) -> None:
 
 @check(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure a generated project against its peers: ratios of one run, as table and JSON."""
+    """Measure a generated project against its peers: ratios of one run (-- --json FILE)."""
+    install(session, "bench")
+    where = session.run("python", "-c", "import sys; print(sys.executable)", silent=True)
     with generated(session, "prototype") as project:
-        in_project(session, project, "python", str(ROOT / "benchmarks/run.py"), *session.posargs)
+        measure = ["benchmarks/run.py", str(project), "--peers", str(where).strip()]
+        run = ["uv", "run", "--project", str(project), "python", *measure, *session.posargs]
+        session.run(*run, env={"VIRTUAL_ENV": None})
 
 
 # --- How -----------------------------------------------------------------------------------------
