@@ -31,7 +31,7 @@ ARGS = [
     "--no-first-run",
 ]
 NO_BROWSER = "no browser: install Debian's chromium, or set CHROMIUM to the path of one"
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)

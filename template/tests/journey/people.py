@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tests.browser import axe, listen
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.2
 
 

@@ -18,7 +18,6 @@ from tests.journey.system import GIVEN
 
 pytestmark = [
     pytest.mark.journey,
-    pytest.mark.xdist_group("crash"),
     pytest.mark.skipif(bool(GIVEN), reason=f"{GIVEN} isn't ours to kill: unset JOURNEY_URL"),
 ]
 

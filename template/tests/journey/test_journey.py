@@ -12,7 +12,7 @@ import pytest
 from tests.journey.people import Person, eventually
 from tests.journey.programs import Program
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("journey")]
+pytestmark = pytest.mark.journey
 
 STEPS_TO_A_FIELD = 12
 

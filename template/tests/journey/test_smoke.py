@@ -10,7 +10,7 @@ from http.client import HTTPMessage
 
 import pytest
 
-pytestmark = [pytest.mark.journey, pytest.mark.smoke, pytest.mark.xdist_group("journey")]
+pytestmark = [pytest.mark.journey, pytest.mark.smoke]
 
 A_MONTH = 30 * 24 * 3600
 
