@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,6 +55,17 @@ class Server:
         """Whether it told the browser to stay with https."""
         with urlopen(Request(self.address + "/healthz", headers=headers)) as answer:
             return answer.headers["Strict-Transport-Security"]
+
+    def send(self, request: bytes) -> int | None:
+        """Send these very bytes; the status of the answer, if there is one."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            try:
+                answer = connection.recv(100)
+            except ConnectionResetError:
+                return None
+        return int(answer.split()[1]) if answer else None
 
     def wait_until_it_serves(self) -> None:
         self.wait_for(lambda: self.answers("/healthz"))
