@@ -106,6 +106,8 @@ class Database(SQLAlchemy):
         url = make_url(options["url"]).render_as_string(hide_password=False)
         if url not in engines:
             options.setdefault("connect_args", {}).update(patience(url))
+            # A statement's values hold addresses and hashes, which have no place in a log.
+            options["hide_parameters"] = app.config["SETTINGS"].in_production
             engine = super()._make_engine(bind_key, options, app)
             reader = make_reader(url, options)
             prepare(engine)
@@ -178,8 +180,6 @@ def init_app(app: Flask) -> None:
     app.config["SQLALCHEMY_BINDS"] = {
         key: settings.database_url_of(key) for key in PACKAGES.values() if key
     }
-    # A statement's values hold addresses and hashes, which have no place in a log.
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": settings.in_production}
     db.init_app(app)
 
 

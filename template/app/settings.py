@@ -198,7 +198,7 @@ class Settings(BaseSettings):
         missing = [
             f"{name.upper()} must be set in production: {reason}."
             for name, reason in REQUIRED.items()
-            if getattr(self, name) in ("", [], type(self).model_fields[name].default)
+            if name not in self.model_fields_set or getattr(self, name) in ("", [], DEVELOPMENT_KEY)
         ]
         if missing:
             raise ValueError("\n  ".join(missing))

@@ -6,10 +6,12 @@ import time
 
 import structlog
 from flask import Flask, request
+from sqlalchemy import insert
 
 from app import create_app as create
-from app.access import public
-from app.db import db
+from app.access import public, requires
+from app.audit import AuditRow
+from app.db import db, new_id
 from app.jobs import later
 from tests.jobs import work
 
@@ -19,6 +21,7 @@ def create_app() -> Flask:
     app = create()
     app.add_url_rule("/slow", view_func=slow)
     app.add_url_rule("/job", view_func=job)
+    app.add_url_rule("/broken", view_func=broken)
     return app
 
 
@@ -34,3 +37,16 @@ def job():
     row = later(work.say_where)
     db.session.commit()
     return {"job": str(row.id)}
+
+
+@requires("workspace:read")
+def broken():
+    """Break a rule of the database with a value that's nobody's business."""
+    same = new_id()
+    for _ in range(2):
+        db.session.execute(
+            insert(AuditRow).values(
+                id=same, action="x", target="ValueKeptSecret", details="", request_id=""
+            )
+        )
+    return {}

@@ -31,6 +31,7 @@ class Server:
         needed = {name.upper(): str(value) for name, value in PRODUCTION.items()}
         needed["ENCRYPTION_KEYS"] = ",".join(PRODUCTION["encryption_keys"])
         needed |= {"DATABASE_URL": database_url, "PORT": str(self.port)}
+        needed |= {"PUBLIC_URL": self.address}  # By http, so that browsers keep the session.
         needed |= {"SERVED_INSTANCE": str(folder), "WEB_CONCURRENCY": "2"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
