@@ -267,7 +267,7 @@ def write_revision(app: Flask, package: str, message: str, *, empty: bool = Fals
 
 
 @cli.command("merge")
-@click.option("-m", "--message", default="merge", show_default=True)
+@click.option("-m", "--message", default="merge", show_default=True, help="In a few words.")
 def merge_command(message: str) -> None:
     """Join two branches of your features' history that grew side by side."""
     with plain_errors():
