@@ -26,7 +26,7 @@ def walked(app, serve):
         browser.fill_in("/login", email="ada@acme.com", password="a wrong password")
         browser.fill_in("/forgot", email="ada@acme.com")
         server.wait_for(lambda: mailbox.messages)
-        text = mailbox.messages[0].get_content()
+        text = mailbox.messages[0].get_body(("plain",)).get_content()
         link = re.search(rf"{server.address}(/\S+)", text)[1]
         browser.fill_in(link, new_password=NEW_PASSWORD)
         browser.open("/t/acme/")
