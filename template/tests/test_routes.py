@@ -10,8 +10,8 @@ def test_it_says_who_may_call_each_route(app):
     shown = app.test_cli_runner().invoke(args=["routes"]).output.splitlines()
 
     lines = {line.split()[-1]: " ".join(line.split()[1:-1]) for line in shown}
-    assert lines["projects.delete"] == "GET, POST projects:delete (owners)"
-    assert lines["projects.index"] == "GET projects:read (members)"
+    assert lines["auth.invite"] == "POST members:write (owners)"
+    assert lines["auth.members"] == "GET members:read (members)"
     assert lines["auth.login"] == "GET, POST anybody"
     assert lines["auth.tenants"] == "GET anybody signed in"
 
@@ -27,4 +27,4 @@ def test_it_stands_in_for_flasks_own_command(database_url):
         check=True,
     )
 
-    assert "projects:delete (owners)" in shown.stdout
+    assert "members:write (owners)" in shown.stdout

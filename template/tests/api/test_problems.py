@@ -7,7 +7,9 @@ from app.auth.models import ApiToken
 from app.db import db
 from tests.world import sign_in
 
-LIST = "/api/v1/projects/"
+LIST = "/api/v1/members"
+NOTES = "/api/v1/notes/"
+NOTE = {"text": "Remember the milk."}
 
 
 def problem_in(answer, status):
@@ -34,43 +36,54 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_ones(acme):
     answer = acme.open(LIST, method="DELETE")
 
     problem_in(answer, 405)
-    assert set(answer.headers["Allow"].split(", ")) >= {"GET", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) >= {"GET"}
 
 
 def test_an_address_outside_any_workspace_is_a_problem(acme):
     problem_in(acme.client.get(LIST), 404)
 
 
-def test_a_missing_permission_is_a_problem(member):
-    answer = member.delete(f"{LIST}{member.user_id}")
+def test_a_missing_permission_is_a_problem(noting, member):
+    answer = sign_in(noting, member).delete(f"{NOTES}{member.user_id}")
 
-    assert "Delete projects" in problem_in(answer, 403)["detail"]
-
-
-def test_a_browser_without_its_form_token_is_refused(make_app, acme):
-    guarded = make_app()
-    guarded.config["WTF_CSRF_ENABLED"] = True
-
-    problem_in(sign_in(guarded, acme).post(LIST, json={"name": "Apollo"}), 400)
+    assert "Invite and remove people" in problem_in(answer, 403)["detail"]
 
 
-def test_a_program_without_a_token_is_asked_for_one(make_app, acme):
-    guarded = make_app()
-    guarded.config["WTF_CSRF_ENABLED"] = True
+def test_a_browser_without_its_form_token_is_refused(guarded, acme):
+    problem_in(sign_in(guarded, acme).post(NOTES, json=NOTE), 400)
 
-    answer = guarded.test_client().post(f"/t/acme{LIST}", json={"name": "Apollo"})
+
+def test_a_program_without_a_token_is_asked_for_one(guarded, acme):
+    answer = guarded.test_client().post(f"/t/acme{NOTES}", json=NOTE)
 
     assert "API token" in problem_in(answer, 401)["detail"]
 
 
-def test_a_token_needs_no_form_token(make_app, acme):
-    guarded = make_app()
-    guarded.config["WTF_CSRF_ENABLED"] = True
-    client = guarded.test_client()
+def test_a_token_needs_no_form_token(guarded, acme):
+    client, headers = guarded.test_client(), token_of(acme)
 
-    answer = client.post(f"/t/acme{LIST}", json={"name": "Apollo"}, headers=token_of(acme))
+    assert client.post(f"/t/acme{NOTES}", json=NOTE, headers=headers).status_code == 201
 
-    assert answer.status_code == 201
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ("null", "application/json", 422),
+        ("{", "application/json", 400),
+        ("", "application/json", 400),
+        ('{"text": "x"}', "text/plain", 415),
+        ("text=x", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_a_body_that_is_not_json_is_never_taken_for_an_empty_one(writer, body, kind, status):
+    problem_in(writer.post(NOTES, data=body, content_type=kind), status)
+
+
+def test_what_is_wrong_with_a_request_is_listed_by_field(writer):
+    answer = writer.post(NOTES, json={"text": 7})
+
+    (error,) = problem_in(answer, 422)["errors"]
+    assert error == {"field": "text", "message": "Input should be a valid string"}
 
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "Bearer", "Basic YTpi"])

@@ -4,42 +4,42 @@ import pytest
 from flask import Blueprint
 from sqlalchemy import select, text
 
+from app.analytics.models import Fact
 from app.auth import login_required, requires
 from app.db import db
-from app.features.projects.models import Project
 
 ACROSS = {"across_tenants": "sabotage, for this test"}
 
 
-def by_raw_sql(project_id):
-    statement = text("SELECT name FROM projects WHERE id = :id").execution_options(**ACROSS)
-    name = db.session.scalar(statement, {"id": key_of(project_id)})
+def by_raw_sql(fact_id):
+    statement = text("SELECT name FROM analytics_events WHERE id = :id").execution_options(**ACROSS)
+    name = db.session.scalar(statement, {"id": key_of(fact_id)})
     return name or ("", 404)
 
 
-def by_leaving_the_tenant(project_id):
-    row = db.session.scalar(find(project_id))
+def by_leaving_the_tenant(fact_id):
+    row = db.session.scalar(find(fact_id))
     return row.name if row else ("", 404)
 
 
-def by_answering_that_it_is_there(project_id):
-    return ("", 409) if db.session.scalar(find(project_id)) else ("", 404)
+def by_answering_that_it_is_there(fact_id):
+    return ("", 409) if db.session.scalar(find(fact_id)) else ("", 404)
 
 
-def by_writing(project_id):
+def by_writing(fact_id):
     with db.engine.begin() as connection:
-        mine = Project.__table__.c.id == project_id
-        connection.execute(Project.__table__.update().where(mine).values(description="ours now"))
+        mine = Fact.__table__.c.id == fact_id
+        connection.execute(Fact.__table__.update().where(mine).values(name="ours now"))
     return "", 404
 
 
 def by_listing():
-    everything = select(Project).execution_options(**ACROSS)
-    return [project.name for project in db.session.scalars(everything)]
+    everything = select(Fact).execution_options(**ACROSS)
+    return [fact.name for fact in db.session.scalars(everything)]
 
 
-def find(project_id):
-    return select(Project).where(Project.id == project_id).execution_options(**ACROSS)
+def find(fact_id):
+    return select(Fact).where(Fact.id == fact_id).execution_options(**ACROSS)
 
 
 def key_of(an_id):
@@ -47,16 +47,16 @@ def key_of(an_id):
 
 
 HOLES = {
-    "raw SQL": ("GET", "/<uuid:project_id>", by_raw_sql, "shows another tenant's row"),
-    "across": ("GET", "/<uuid:project_id>", by_leaving_the_tenant, "shows another tenant's row"),
-    "existence": ("GET", "/<uuid:project_id>", by_answering_that_it_is_there, "answers 409"),
-    "a write": ("POST", "/<uuid:project_id>", by_writing, "changes another tenant's row"),
+    "raw SQL": ("GET", "/<uuid:fact_id>", by_raw_sql, "shows another tenant's row"),
+    "across": ("GET", "/<uuid:fact_id>", by_leaving_the_tenant, "shows another tenant's row"),
+    "existence": ("GET", "/<uuid:fact_id>", by_answering_that_it_is_there, "answers 409"),
+    "a write": ("POST", "/<uuid:fact_id>", by_writing, "changes another tenant's row"),
     "a list": ("GET", "/", by_listing, "shows another tenant's row"),
 }
 
 
 @pytest.mark.parametrize("hole", HOLES)
-@pytest.mark.parametrize("guard", [requires("projects:read"), login_required])
+@pytest.mark.parametrize("guard", [requires("analytics:read"), login_required])
 def test_a_view_with_a_hole_is_found(make_app, walk_in, walkers, hole, guard):
     method, rule, view, finding = HOLES[hole]
     sabotaged = make_app()
