@@ -250,7 +250,7 @@ def revision_command(message: str, empty: bool, package: str) -> None:
     """Write a migration for your features from what changed in their models."""
     with plain_errors():
         file = write_revision(current_app, package, message, empty=empty)
-    click.echo(f"Wrote {file}. Read it, then run: flask db upgrade")
+    click.echo(f"Wrote {file}. Read it, then run: uv run flask db upgrade")
 
 
 def write_revision(app: Flask, package: str, message: str, *, empty: bool = False) -> Path:
@@ -287,7 +287,7 @@ def check_command(package: str | None) -> None:
                     late = True
                     click.echo(f"{name}: {difference}")
     if late:
-        raise click.ClickException('The models are ahead. Write: flask db revision -m "..."')
+        raise click.ClickException('The models are ahead. Write: uv run flask db revision -m "..."')
     click.echo("Models and tables agree.")
 
 

@@ -110,7 +110,7 @@ def refuse_bad_names(naming: Naming) -> None:
     if naming.singular == naming.plural or naming.singular in WORDS_IN_USE:
         raise click.BadParameter(
             f"One of {naming.plural!r} can't be called {naming.singular!r} in the code. "
-            f"Say what it's called: flask feature new {naming.plural} --singular WORD"
+            f"Say what it's called: uv run flask feature new {naming.plural} --singular WORD"
         )
 
 
@@ -206,7 +206,7 @@ def refuse_other_changes(fresh: Flask, naming: Naming) -> None:
     if others:
         raise click.ClickException(
             "Your models have changes that no migration makes yet. Nothing was written; "
-            'first run: flask db revision -m "..."'
+            'first run: uv run flask db revision -m "..."'
         )
 
 
@@ -218,11 +218,11 @@ def say_what_to_do(naming: Naming, files: list[Path]) -> None:
         f"""
 {spoken(naming.plural).capitalize()} are there. Next:
 
-  flask db upgrade                        make the table
-  pytest tests/features/{naming.plural} tests/isolation
-  flask dev                               look at it: /t/acme/{naming.plural}/
+  uv run flask db upgrade                 make the table
+  uv run pytest tests/features/{naming.plural} tests/isolation
+  uv run flask dev                        look at it: /t/acme/{naming.plural}/
 
 Then say in app/features/{naming.plural}/models.py what one of them keeps, and:
 
-  flask db revision -m "..."              write down what that changes in the table"""
+  uv run flask db revision -m "..."       write down what that changes in the table"""
     )

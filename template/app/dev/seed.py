@@ -85,7 +85,7 @@ def refuse_where_it_would_harm(app: Flask) -> None:
     with app.app_context():
         if migrate.pending(app):
             raise click.ClickException(
-                "The tables aren't up to date: run `flask db upgrade` first."
+                "The tables aren't up to date: run `uv run flask db upgrade` first."
             )
 
 
