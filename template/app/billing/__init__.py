@@ -10,7 +10,7 @@ That is all a feature needs. The names stand in `app/features/plans.toml`.
 from flask import Flask
 
 from app.access import Permission, declare
-from app.billing import jobs, listeners, models, payments, plans, webhooks
+from app.billing import commands, jobs, listeners, models, payments, plans, webhooks
 from app.billing.api import api
 from app.billing.calls import allows, limit, meter, plan_of, used
 from app.billing.money import money
@@ -47,6 +47,7 @@ def init_app(app: Flask) -> None:
     plans.init_app(app)
     payments.init_app(app)
     jobs.init_app(app)
+    commands.init_app(app)
     declare(app, PERMISSIONS)
     for blueprint in (bp, webhooks.bp, api):
         app.register_blueprint(blueprint)

@@ -118,6 +118,14 @@ class StripeStandIn:
         }
         return price_id
 
+    def measure(self, event_name: str) -> None:
+        """Put a meter into the catalogue."""
+        self.meters[event_name] = {
+            "id": self.new("mtr"),
+            "object": "billing.meter",
+            "event_name": event_name,
+        }
+
     def pay(self, session_id: str) -> Params:
         """Somebody pays on the Checkout page; answers the new subscription."""
         session = self.sessions[session_id]
@@ -258,6 +266,47 @@ class StripeStandIn:
     def list_prices(self, params: Params) -> Params:
         wanted = params["lookup_keys"]
         return listed(one for one in self.prices.values() if one["lookup_key"] in wanted)
+
+    @answers(
+        "POST",
+        "prices",
+        "currency",
+        "unit_amount",
+        "recurring",
+        "product_data",
+        "metadata",
+        "lookup_key",
+        "transfer_lookup_key",
+        "billing_scheme",
+        "tiers_mode",
+        "tiers",
+    )
+    def make_price(self, params: Params) -> Params:
+        if ("tiers" in params) == ("unit_amount" in params):
+            raise Refusal(400, "A price has tiers or an amount.")
+        if params["recurring"].get("usage_type") == "metered":
+            assert params["recurring"]["meter"] in {meter["id"] for meter in self.meters.values()}
+        for old in self.prices.values():
+            if old["lookup_key"] == params["lookup_key"]:
+                if params.get("transfer_lookup_key") != "true":
+                    raise Refusal(400, "A price already uses that lookup key.")
+                old["lookup_key"] = None
+        price = {"id": self.new("price"), "object": "price", "active": True, **params}
+        price["recurring"].setdefault("usage_type", "licensed")
+        if "unit_amount" in price:
+            price["unit_amount"] = int(price["unit_amount"])
+        self.prices[price["id"]] = price
+        return price
+
+    @answers("GET", "billing/meters", "status", "limit")
+    def list_meters(self, _params: Params) -> Params:
+        return listed(self.meters.values())
+
+    @answers("POST", "billing/meters", "display_name", "event_name", "default_aggregation")
+    def make_meter(self, params: Params) -> Params:
+        meter = {"id": self.new("mtr"), "object": "billing.meter", **params}
+        self.meters[params["event_name"]] = meter
+        return meter
 
     @answers(
         "POST",

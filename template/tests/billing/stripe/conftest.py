@@ -18,7 +18,7 @@ def stripe(stripe_server):
     stripe_server.forget_everything()
     stripe_server.sell("pro", 2900)
     stripe_server.sell("pro.reports.built", 10, metered=True)
-    stripe_server.meters["reports.built"] = {}
+    stripe_server.measure("reports.built")
     return stripe_server
 
 

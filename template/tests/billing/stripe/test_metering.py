@@ -63,7 +63,7 @@ def test_a_meter_that_stripe_does_not_know_loses_nothing(acme, stripe, buy):
     use(acme)
     assert untold(acme) == 1
 
-    stripe.meters["reports.built"] = {}
+    stripe.measure("reports.built")
     use(acme)
 
     assert len(stripe.meter_events) == 2
