@@ -224,5 +224,7 @@ def say_what_to_do(naming: Naming, files: list[Path]) -> None:
 
 Then say in app/features/{naming.plural}/models.py what one of them keeps, and:
 
-  uv run flask db revision -m "..."       write down what that changes in the table"""
+  uv run flask db revision -m "..."       write down what that changes in the table
+
+docs/features.md goes on from there."""
     )
