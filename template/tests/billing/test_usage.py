@@ -49,6 +49,8 @@ def test_a_fact_counts_once_even_if_the_inbox_forgot_it(acme):
     deliver_at_once(acme, [fact])
 
     assert used_by(acme) == 1
+    with acme.serving():
+        assert db.session.get(OutboxRow, fact).state == "delivered"
 
 
 @pytest.mark.parametrize("counts", [[1], [5, 2, 900]])
