@@ -24,9 +24,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         audit,
         auth,
         billing,
+        commands,
         csrf,
         db,
-        dev,
         encryption,
         errors,
         events,
@@ -38,7 +38,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         limits,
         logs,
         mail,
-        migrate,
         openapi,
         pages,
         progress,
@@ -60,13 +59,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     for shared in (logs, headers, errors, csrf, db, tenancy, encryption, queue, jobs, events, mail):
         shared.init_app(app)
-    for shared in (audit, limits, idempotency, versions, migrate, health, pages):
+    for shared in (audit, limits, idempotency, versions, commands, health, pages):
         shared.init_app(app)
     for shared in (api, openapi, progress, routes):
         shared.init_app(app)
     for package in (auth, billing, analytics, features):
         package.init_app(app)
     if not given.in_production:
+        from app import dev  # Production doesn't even import it.
+
         dev.init_app(app)
 
     access.refuse_undeclared(app)

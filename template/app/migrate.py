@@ -36,10 +36,6 @@ cli = AppGroup("db", help="Migrate the databases, package by package.")
 one_package = click.argument("package", required=False, type=click.Choice(list(PACKAGES)))
 
 
-def init_app(app: Flask) -> None:
-    app.cli.add_command(cli)
-
-
 def owns(package: str, table: str) -> bool:
     """Whether a table is the package's: the template's carry its name, all others the team owns."""
     if table.startswith("alembic_version"):
