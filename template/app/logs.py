@@ -25,7 +25,7 @@ def init_app(app: Flask) -> None:
 def configure(settings: Any) -> None:
     """JSON lines in production, readable lines on a terminal."""
     # Werkzeug's development server would say each request a second time.
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*facts(settings), *rendering(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -15,7 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from app.dev import command
+from app.access import UndeclaredAccess
+from app.dev import command, web
 from app.dev.postgres import Postgres, somebody_listens
 
 ROOT = Path(__file__).parents[2]
@@ -121,29 +122,22 @@ def start(project) -> Iterator[Callable[..., Dev]]:
         dev.process.wait()
 
 
-def test_one_command_starts_everything_and_ctrl_c_stops_it(start):
-    dev = start()
-
-    assert dev.get("/healthz")[0] == 200
-    assert dev.get("/readyz")[0] == 200
-    assert "ada@acme.example" in dev.said
-    assert len(dev.family()) == 3  # Itself, the server, the worker.
-
-    assert dev.stop(signal.SIGINT) == 0
-    assert dev.family() == set()
-    assert "Everything has stopped." in dev.said
-    assert "Traceback" not in dev.said
-    with pytest.raises(URLError):
-        dev.get("/healthz")
-
-
-def test_a_later_start_goes_on_with_the_same_data_and_newer_tables(start, project):
+def test_one_command_starts_everything_ctrl_c_stops_it_and_a_later_start_goes_on(start, project):
     first = start()
-    assert first.get("/healthz")[0] == 200
-    assert first.stop(signal.SIGTERM) == 0
-    assert first.family() == set()
-    add_a_migration(project)
 
+    assert first.get("/healthz")[0] == 200
+    assert first.get("/readyz")[0] == 200
+    assert "ada@acme.example" in first.said
+    assert len(first.family()) == 3  # Itself, the server, the worker.
+
+    assert first.stop(signal.SIGINT) == 0
+    assert first.family() == set()
+    assert "Everything has stopped." in first.said
+    assert "Traceback" not in first.said
+    with pytest.raises(URLError):
+        first.get("/healthz")
+
+    add_a_migration(project)
     second = start()
 
     assert second.get("/readyz")[0] == 200
@@ -185,12 +179,21 @@ def test_a_mistake_while_editing_is_shown_and_so_is_its_correction(start, projec
     assert status == 500
     assert "SyntaxError" in page
 
-    health.write_text(good.replace("@public\ndef live", "def live"))
-    dev.wait_for(lambda: "say who may call it" in dev.get("/healthz")[1])
-
     health.write_text(good.replace('"ok"', '"mended"'))
     dev.wait_for(lambda: "mended" in dev.get("/healthz")[1])
     dev.wait_for(lambda: len(dev.family()) == 3)
+
+
+def test_a_refusal_to_start_becomes_an_error_that_flask_shows(monkeypatch):
+    """Such as a view that doesn't say who may call it."""
+    monkeypatch.setattr(web, "create", refuse)
+
+    with pytest.raises(RuntimeError, match="doesn't say who may call it"):
+        web.create_app()
+
+
+def refuse() -> None:
+    raise UndeclaredAccess("orders.index doesn't say who may call it")
 
 
 def test_a_port_that_was_asked_for_and_is_in_use_is_refused(start):

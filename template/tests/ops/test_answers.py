@@ -1,26 +1,35 @@
 """What every answer carries, and how refusals and failures look, to browsers and to programs."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from flask import request
+from flask import Flask, request
+from flask.testing import FlaskClient
 
 from app import headers
 from app.access import public
 from app.errors import Unavailable
+from tests.conftest import build, close_connections
 from tests.world import PRODUCTION
 
 JSON = {"Accept": "application/json"}
 
 
-@pytest.fixture
-def web(app, make_app):
+@pytest.fixture(scope="module")
+def site(migrated_app, database_url, tmp_path_factory) -> Iterator[Flask]:
     """An application with some pages more: one that fails, one that says who asks."""
-    app = make_app(trusted_proxies=1)
-    app.add_url_rule("/fails", view_func=fails)
-    app.add_url_rule("/away", view_func=away)
-    app.add_url_rule("/asked", view_func=asked, methods=["GET", "POST"])
-    return app.test_client()
+    site = build(database_url, tmp_path_factory.mktemp("site"), trusted_proxies=1)
+    site.add_url_rule("/fails", view_func=fails)
+    site.add_url_rule("/away", view_func=away)
+    site.add_url_rule("/asked", view_func=asked, methods=["GET", "POST"])
+    yield site
+    close_connections(site)
+
+
+@pytest.fixture
+def web(app, site) -> FlaskClient:
+    return site.test_client()
 
 
 @public
