@@ -1,13 +1,27 @@
 import pytest
 
 from tests.climb.stages import add_invented_stages
-from tests.world import Project, Release
+from tests.world import Project, Release, git
+
+# How a merge goes doesn't depend on how many files there are; how long it takes does.
+LEFT_OUT = ("auth", "billing", "analytics", "dev", "pages")
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> Release:
+    """The working tree with two more stages, so that there is something to climb to."""
+    release = Release.of_working_tree(tmp_path_factory.mktemp("whole"))
+    add_invented_stages(release)
+    return release
 
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory) -> Release:
-    """The working tree with two more stages, so that there is something to climb to."""
+    """The same with a third of the files: the team's, the shared ones and those at the root."""
     release = Release.of_working_tree(tmp_path_factory.mktemp("template"))
+    for package in LEFT_OUT:
+        git(release.root, "rm", "-r", "--quiet", f"template/app/{package}")
+    git(release.root, "rm", "-r", "--quiet", "template/tests")
     add_invented_stages(release)
     return release
 

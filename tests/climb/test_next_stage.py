@@ -61,6 +61,19 @@ def test_a_climb_keeps_every_edit(project):
     assert project.unmerged == ""
 
 
+def test_the_whole_template_climbs_with_every_edit(whole, tmp_path):
+    project = whole.generate(tmp_path / "made").copy(tmp_path / "project")
+    edit_everything(project)
+    before = project.commit().files
+
+    project.update(stage="tower")
+
+    after = project.files
+    kept = set(before) - {".copier-answers.yml", "wiring.toml"}
+    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
+    assert project.unmerged == ""
+
+
 def test_the_way_back_is_refused_before_anything_is_written(project):
     project.update(stage="tower").commit()
     before = project.files
