@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 
 from app import billing, create_app, migrate
@@ -14,6 +16,19 @@ from app.limits import limiter
 from tests.world import Company, found, sign_in
 
 pytest_plugins = ["tests.postgres", "tests.browser"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fresh_loggers() -> Iterator[None]:
+    """Production keeps a logger as it was first used; here the next test has other streams."""
+    configure = structlog.configure
+
+    def configure_without_keeping(**options: Any) -> None:
+        configure(**options | {"cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", configure_without_keeping)
+        yield
 
 
 @pytest.fixture(scope="session")
