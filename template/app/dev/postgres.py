@@ -54,6 +54,7 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         if is_root():
             open_to_everybody(self.folder)
+            open_to_everybody(programs())
             shutil.chown(self.folder, UNPRIVILEGED)
         if not (self.data / "PG_VERSION").exists():
             self.run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-E", "UTF8")
@@ -125,7 +126,7 @@ def somebody_listens(port: int) -> bool:
 
 
 def open_to_everybody(folder: Path) -> None:
-    """Let the unprivileged user pass through a temporary folder that only root may enter."""
+    """Let the unprivileged user pass through folders that only root may enter, not list them."""
     for parent in (folder, *folder.parents):
         if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
