@@ -1,5 +1,6 @@
 """Single facts, in the order of time: a page of the latest, or all of a period."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from app.tenancy import prepared
 PAGE = 20
 BATCH = 2_000
 LOWEST = UUID(int=0)
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 COLUMNS = select(Fact.id, Fact.at, Fact.name, Fact.actor_id, Fact.facts)
 PLACE = tuple_(Fact.at, Fact.id)
@@ -45,9 +47,11 @@ class Activity:
 
     @property
     def details(self) -> str:
-        """Its facts in one line for people: `project: Apollo, size: 3`."""
+        """Its facts in one line for people: `project: Apollo, size: 3`. Ids tell them nothing."""
         told = orjson.loads(self.facts)
-        return ", ".join(f"{key}: {plain(value)}" for key, value in told.items())
+        return ", ".join(
+            f"{key}: {plain(value)}" for key, value in told.items() if not is_id(value)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,10 @@ def batches_of(period: Period) -> Iterator[list[Activity]]:
 def activities_of(rows: list[Row[Any]]) -> list[Activity]:
     names = names_by_id({row.actor_id for row in rows if row.actor_id})
     return [Activity(row.at, row.name, names.get(row.actor_id, NOBODY), row.facts) for row in rows]
+
+
+def is_id(value: object) -> bool:
+    return isinstance(value, str) and ID.fullmatch(value) is not None
 
 
 def plain(value: object) -> str:

@@ -52,6 +52,15 @@ def test_one_event_is_enough_for_a_dashboard(acme):
     assert "Ada" in page
 
 
+def test_ids_are_for_machines_and_stay_off_the_page(acme):
+    tell(acme, deed("member joined", by=acme.user_id, user=str(acme.user_id), role="member"))
+
+    page = page_of(acme)
+
+    assert "role: member" in page
+    assert str(acme.user_id) not in page
+
+
 def test_the_charts_can_be_read_as_tables_with_the_same_numbers(acme, member):
     tell(acme, *[deed("a", days=1, by=acme.user_id)] * 3, deed("b", days=2, by=member.user_id))
 
