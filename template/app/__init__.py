@@ -15,7 +15,7 @@ PRODUCT = Path(__file__).with_name("product.json")
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Make the application. `config` holds settings that win over the environment, by name.
 
-    Raises `BadSettings` or `UndeclaredAccess`, with a message that says what to mend.
+    Raises `BadSettings`, `UndeclaredAccess` or the like, with a message that says what to mend.
     """
     from app import (  # Importing the package must stay free of side effects.
         access,
@@ -71,6 +71,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         dev.init_app(app)
 
     access.refuse_undeclared(app)
+    tenancy.refuse_unsafe()
     return app
 
 

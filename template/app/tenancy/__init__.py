@@ -16,6 +16,7 @@ from app.tenancy.context import (
 )
 from app.tenancy.models import BelongsToTenant
 from app.tenancy.reads import as_dicts, get_or_404, prepared
+from app.tenancy.relationships import refuse_unsafe
 from app.tenancy.urls import init_app, root_url, slug_in_url, tenant_url
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "init_app",
     "key",
     "prepared",
+    "refuse_unsafe",
     "root_url",
     "serving",
     "slug_in_url",
