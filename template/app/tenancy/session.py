@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Table, event
+from sqlalchemy import Column, Table, TableClause, event
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlalchemy.sql import TextClause, visitors
 
@@ -11,6 +11,7 @@ from app.tenancy.context import WrongTenant, current_tenant
 from app.tenancy.models import BelongsToTenant, is_tenant_owned
 
 ACROSS = "across_tenants"
+BY_KEY = "_by_key"
 
 
 class UnsafeStatement(RuntimeError):
@@ -26,7 +27,8 @@ class TenantSession(Session):
 
     def get(self, entity: Any, ident: Any, **kwargs: Any) -> Any:
         """A row by its key, also from the identity map; never another tenant's."""
-        row = super().get(entity, ident, **kwargs)
+        options = {**kwargs.pop("execution_options", {}), BY_KEY: True}
+        row = super().get(entity, ident, execution_options=options, **kwargs)
         if isinstance(row, BelongsToTenant) and row.tenant_id != current_tenant().id:
             return None
         return row
@@ -46,14 +48,25 @@ def narrow(state: ORMExecuteState) -> None:
     """Narrow a statement to the tenant, or refuse it."""
     if state.execution_options.get(ACROSS) or state.is_column_load or state.is_relationship_load:
         return
-    if isinstance(state.statement, TextClause):
-        raise UnsafeStatement(
-            "Raw SQL isn't narrowed to the tenant: write it with select(), or say why with "
-            'execution_options(across_tenants="...").'
-        )
+    refuse_raw_sql(state.statement)
     if touches_tenant_rows(state.statement):
         refuse_what_cannot_be_narrowed(state)
         state.statement = state.statement.options(only_rows_of(current_tenant().id))
+
+
+def refuse_raw_sql(statement: Any) -> None:
+    """Refuse text that may read anything, wherever it stands in a statement."""
+    for part in visitors.iterate(statement):
+        if isinstance(part, TextClause) or is_a_table_by_name_only(part):
+            raise UnsafeStatement(
+                "Raw SQL isn't narrowed to the tenant: write it with select(), or say why with "
+                'execution_options(across_tenants="...").'
+            )
+
+
+def is_a_table_by_name_only(part: Any) -> bool:
+    """What `sqlalchemy.table("notes")` makes: it doesn't know whose rows those are."""
+    return isinstance(part, TableClause) and not isinstance(part, Table)
 
 
 def touches_tenant_rows(statement: Any) -> bool:
@@ -64,12 +77,25 @@ def touches_tenant_rows(statement: Any) -> bool:
 
 
 def refuse_what_cannot_be_narrowed(state: ORMExecuteState) -> None:
-    if not state.is_orm_statement:
-        raise UnsafeStatement("Select models, not tables: a table isn't narrowed to the tenant.")
+    if not state.is_orm_statement or names_columns_of_tables(state):
+        raise UnsafeStatement(
+            "Select models, not tables: a table isn't narrowed to the tenant, and neither is one "
+            "that associates. Use the relationship: Note.tags.any(...)."
+        )
     if state.is_insert:
         raise UnsafeStatement("insert() skips the tenant stamp: use session.add_all().")
     if state.is_update and isinstance(state.parameters, list):
         raise UnsafeStatement("A bulk update by key skips the tenant filter: use where(...).")
+
+
+def names_columns_of_tables(state: ORMExecuteState) -> bool:
+    """Whether it has a column of a tenant's table that no model stands for."""
+    if state.execution_options.get(BY_KEY):
+        return False  # SQLAlchemy's own statement for `get` is made of such columns.
+    statement: Any = state.statement
+    return any(
+        type(part) is Column and is_tenant_owned(part.table) for part in visitors.iterate(statement)
+    )
 
 
 def only_rows_of(tenant_id: Any) -> Any:

@@ -1,11 +1,28 @@
 """The walls inside the session: what is narrowed, what is stamped, what is refused."""
 
 import pytest
-from sqlalchemy import MetaData, bindparam, delete, func, insert, select, text, update
-from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    MetaData,
+    Table,
+    Uuid,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    table,
+    text,
+    update,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, foreign, mapped_column, relationship
 
-from app.db import WithId, db
-from app.tenancy import BelongsToTenant, NoTenant, WrongTenant, get_or_404, prepared
+from app.db import Id, WithId, db
+from app.tenancy import BelongsToTenant, NoTenant, WrongTenant, get_or_404, prepared, relationships
+from app.tenancy.relationships import MAPPERS
 from app.tenancy.session import UnsafeStatement
 
 
@@ -19,6 +36,24 @@ class Note(BelongsToTenant, Base):
     __tablename__ = "notes_of_the_wall_tests"
 
     text: Mapped[str] = mapped_column(default="")
+
+
+class Colour(Base):
+    """Something that is nobody's: every tenant has the same ones."""
+
+    __tablename__ = "colours_of_the_wall_tests"
+
+    id: Mapped[Id]
+
+
+PAINTED = Table(
+    "painted_of_the_wall_tests",
+    Base.metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("note_id", Uuid, primary_key=True),
+    Column("colour_id", ForeignKey(Colour.id), primary_key=True),
+    ForeignKeyConstraint(["tenant_id", "note_id"], [Note.tenant_id, Note.id]),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +146,23 @@ def test_a_row_cannot_be_handed_to_another_tenant(acme, initech):
             db.session.flush()
 
 
+RAW = text("SELECT * FROM notes_of_the_wall_tests")
+NAMED = table("notes_of_the_wall_tests", column("text"))
+ROWS = Note.__table__.c
 UNSAFE = {
-    "raw SQL": lambda: db.session.execute(text("SELECT * FROM notes_of_the_wall_tests")),
+    "raw SQL": lambda: db.session.execute(RAW),
+    "raw SQL for a model": lambda: db.session.scalars(select(Note).from_statement(RAW)),
+    "raw SQL within": lambda: db.session.execute(select(text("*")).select_from(text("notes"))),
     "a table": lambda: db.session.execute(select(Note.__table__)),
+    "a table by its name": lambda: db.session.execute(select(NAMED.c.text)),
+    "a table beside a model": lambda: db.session.execute(select(Note.id, ROWS.text)),
+    "a table joined": lambda: db.session.execute(select(Colour.id).join(Note, ROWS.id == ROWS.id)),
+    "a table within": lambda: db.session.scalars(
+        select(Note.id, select(ROWS.text).scalar_subquery())
+    ),
+    "an association": lambda: db.session.scalars(
+        select(Colour.id).join(PAINTED, PAINTED.c.colour_id == Colour.id)
+    ),
     "insert": lambda: db.session.execute(insert(Note), [{"text": "x"}]),
     "insert into a table": lambda: db.session.execute(insert(Note.__table__), [{"text": "x"}]),
     "update by key": lambda: db.session.execute(update(Note), [{"id": None, "text": "x"}]),
@@ -140,3 +189,40 @@ def test_a_prepared_read_takes_values(acme):
 def test_a_prepared_read_refuses_what_it_cannot_narrow():
     with pytest.raises(TypeError, match="plain tables"):
         prepared(select(select(Note).subquery().c.text))
+
+
+class Hue(Base):
+    """Not the tenant's, but with ways to what is."""
+
+    __tablename__ = "hues_of_the_wall_tests"
+
+    id: Mapped[Id]
+    notes: Mapped[list[Note]] = relationship(
+        primaryjoin=lambda: Hue.id == foreign(Note.id), viewonly=True
+    )
+
+
+class Shade(Base):
+    """The same, through an association."""
+
+    __tablename__ = "shades_of_the_wall_tests"
+
+    id: Mapped[Id]
+    colours: Mapped[list[Colour]] = relationship(
+        secondary=PAINTED,
+        primaryjoin=lambda: Shade.id == foreign(PAINTED.c.note_id),
+        secondaryjoin=lambda: Colour.id == foreign(PAINTED.c.colour_id),
+        viewonly=True,
+    )
+
+
+# Applications that other tests make must start all the same.
+MAPPERS.difference_update({Hue.__mapper__, Shade.__mapper__})
+
+
+@pytest.mark.parametrize(("model", "way"), [(Hue, "Hue.notes"), (Shade, "Shade.colours")])
+def test_what_is_nobodys_cannot_lead_to_a_tenants_rows(monkeypatch, model, way):
+    monkeypatch.setattr(relationships, "MAPPERS", {model.__mapper__})
+
+    with pytest.raises(relationships.UnsafeRelationship, match=f"{way} leads"):
+        relationships.refuse_unsafe()
