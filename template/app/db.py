@@ -140,6 +140,7 @@ def prepare(engine: Engine) -> None:
     """Set what SQLite needs to serve several threads and processes at once."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", tune_sqlite)
+        event.listen(engine, "savepoint", begin_before_savepoint)
 
 
 def forget_together(engine: Engine, reader: Engine) -> None:
@@ -164,6 +165,12 @@ def tune_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def begin_before_savepoint(connection: Connection, _name: str) -> None:
+    """Python's driver begins with the first write; a savepoint before that would commit itself."""
+    if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager
