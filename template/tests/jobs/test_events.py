@@ -59,7 +59,7 @@ def let_time_pass(company, attempts: int) -> None:
         for _ in range(attempts):
             queue.sweep(company.app)
             company.work()
-            clock.shift(timedelta(hours=1))
+            clock.shift(timedelta(hours=1, minutes=1))  # Longer than any pause.
 
 
 def test_an_event_is_heard_after_the_commit_in_its_tenant(acme, initech):
@@ -193,6 +193,16 @@ def test_an_event_that_nobody_can_take_is_set_aside_with_its_error(acme):
     assert (event.state, event.attempts) == ("dead", ATTEMPTS)
     assert "Not now." in event.error
     assert what_was_written(acme) == []
+
+
+def test_an_event_outlives_an_outage_of_hours(acme):
+    listener = Listener(failures=12)
+    open_door(acme)
+
+    let_time_pass(acme, 13)
+
+    assert the_event(acme).state == "delivered"
+    assert len(listener.heard) == 13
 
 
 def test_an_event_whose_message_was_lost_is_found_by_the_sweep(acme):
