@@ -17,6 +17,8 @@ def address() -> str:
         parsed = ip_address(text)
     except ValueError:
         return text
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)  # A server that listens on [::] sees IPv4 like this.
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((parsed, 64), strict=False))
     return text

@@ -1,7 +1,9 @@
 """Rate limits: on the views that ask for one, and nowhere else."""
 
+import pytest
+
 from app.access import public
-from app.limits import limiter
+from app.limits import address, limiter
 
 
 def test_a_limited_view_says_when_to_come_back(make_app):
@@ -23,3 +25,16 @@ def test_other_views_have_no_limit(make_app):
 
     assert answer.status_code == 200
     assert "X-RateLimit-Limit" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("seen", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+    ],
+)
+def test_each_household_has_a_limit_of_its_own(app, seen, counted):
+    with app.test_request_context(environ_base={"REMOTE_ADDR": seen}):
+        assert address() == counted
