@@ -242,6 +242,12 @@ def test_with_subdomains_a_log_in_leads_back_to_the_tenants_host(make_app, acme)
         assert (location == target) == (target == good), target
 
 
+def test_the_log_in_is_outside_of_tenants_whatever_its_address_asks_for(browser):
+    query = "next=/a&endpoint=b&external=c&next=/d"
+
+    assert browser.get(f"/t/acme/login?{query}").location == f"/login?{query}"
+
+
 def test_signed_out_people_are_led_to_the_log_in_and_back(acme, browser):
     answer = browser.get("/t/acme/members?x=1")
 

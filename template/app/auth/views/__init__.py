@@ -42,8 +42,9 @@ def init_app(app: Flask) -> None:
 def leave_the_tenant():
     """The log-in, the account and the like are the same in every tenant: they live outside."""
     if slug_in_url() and access_of(current_app, request.endpoint or "").kind != "permission":
-        values = {**(request.view_args or {}), **request.args.to_dict()}
-        return redirect(root_url(request.endpoint or "", **values), 307)
+        url = root_url(request.endpoint or "", **(request.view_args or {}))
+        query = request.query_string.decode("ascii", "replace")
+        return redirect(f"{url}?{query}" if query else url, 307)
     return None
 
 
