@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -100,6 +100,6 @@ def read_mark(text: str) -> tuple[datetime, UUID] | None:
     at, _, fact_id = text.partition("~")
     try:
         moment = datetime.fromisoformat(at)
-        return (moment, UUID(fact_id)) if moment.tzinfo else None
-    except ValueError:
+        return (moment.astimezone(UTC), UUID(fact_id)) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from uuid import UUID
 
 import pytest
 
@@ -131,6 +132,16 @@ def test_older_activity_is_a_link_away(acme):
     assert f"deed {PAGE:02}" in activity_in(second)
     assert "deed 00" not in activity_in(second)
     assert "before=" not in second
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "soon"])
+def test_a_mark_that_nobody_gave_out_is_no_mark(acme, at):
+    tell(acme, deed("a deed"))
+
+    answer = acme.get(DASHBOARD, query_string={"before": f"{at}~{UUID(int=0).hex}"})
+
+    assert answer.status_code == 200
+    assert "a deed" in activity_in(answer.text)
 
 
 def activity_in(page: str) -> str:
