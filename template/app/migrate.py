@@ -81,7 +81,7 @@ def format_new_revisions(config: Config) -> None:
 def connecting(app: Flask, package: str) -> Iterator[Connection]:
     """A connection as the owner of the tables; on PostgreSQL, one process at a time."""
     settings = app.config["SETTINGS"]
-    url = settings.migrations_database_url or settings.database_url_of(package)
+    url = settings.migrations_url_of(package)
     engine = create_engine(absolute(app, url), poolclass=NullPool, connect_args=patience(url))
     if engine.dialect.name == "sqlite":
         make_ddl_transactional(engine)
@@ -149,7 +149,7 @@ def let_the_app_use_them(app: Flask, package: str, connection: Connection) -> No
     """Grant rows, not tables, to the application's role where the owner is another one."""
     settings = app.config["SETTINGS"]
     role = make_url(settings.database_url_of(package)).username
-    owner = make_url(settings.migrations_database_url or settings.database_url_of(package)).username
+    owner = make_url(settings.migrations_url_of(package)).username
     if connection.dialect.name != "postgresql" or role in {None, owner}:
         return
     name = connection.dialect.identifier_preparer.quote(role)

@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     analytics_database_url: str = Field("", description="A database of its own for analytics.")
     features_database_url: str = Field("", description="A database of its own for the features.")
     migrations_database_url: str = Field(
-        "", description="The owner's URL for `flask db`, so that the application owns no table."
+        "",
+        description="The owner's URL of DATABASE_URL's database for `flask db`, so that the "
+        "application owns no table.",
     )
     redis_url: str = Field(
         "", description="Queue and rate limits in Redis. Empty: a file and each process's memory."
@@ -212,6 +214,11 @@ class Settings(BaseSettings):
         """The URL of a package's database: its own, or the pooled one."""
         own: str = getattr(self, f"{package}_database_url", "")
         return own or self.database_url
+
+    def migrations_url_of(self, package: str) -> str:
+        """The URL that a package's tables are migrated with: the owner's is of the pooled one."""
+        url = self.database_url_of(package)
+        return (self.migrations_database_url or url) if url == self.database_url else url
 
 
 def readable_database_url(value: str) -> str:

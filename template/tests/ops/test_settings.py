@@ -232,3 +232,15 @@ def test_flask_settings_hides_what_is_secret(make_app):
 
     assert "smtp://ada:***@mail" in shown
     assert "hunter2" not in shown
+
+
+def test_the_owner_of_the_pooled_database_migrates_no_package_that_has_its_own():
+    settings = load(
+        app_env="testing",
+        database_url="postgresql://app@host/pooled",
+        migrations_database_url="postgresql://owner@host/pooled",
+        auth_database_url="postgresql://auth@host/auth",
+    )
+
+    assert settings.migrations_url_of("billing") == "postgresql+psycopg://owner@host/pooled"
+    assert settings.migrations_url_of("auth") == "postgresql+psycopg://auth@host/auth"
