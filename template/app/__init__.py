@@ -53,9 +53,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config["SETTINGS"] = given = settings.load(**(config or {}))
     app.config["PRODUCT"] = json.loads(PRODUCT.read_text("utf-8"))
     settings.apply(app, given)
-    if given.trusted_proxies:
-        hops = given.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
 
     for shared in (logs, headers, errors, csrf, db, tenancy, encryption, queue, jobs, events, mail):
         shared.init_app(app)
@@ -69,6 +66,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         from app import dev  # Production doesn't even import it.
 
         dev.init_app(app)
+
+    if given.trusted_proxies:
+        hops = given.trusted_proxies
+        # Outermost: the tenant's host is the one that the proxy was asked for.
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
 
     access.refuse_undeclared(app)
     tenancy.refuse_unsafe()

@@ -4,8 +4,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
+from flask import current_app
 from sqlalchemy import select
 
 from app import audit, events
@@ -76,12 +78,19 @@ def free_slug(name: str) -> str:
     """A slug like the name that no tenant has: acme, else acme-2, acme-3, ..."""
     start = slug_like(name)
     like = select(Organisation.slug).where(Organisation.slug.startswith(start, autoescape=True))
-    taken = {*db.session.scalars(like), *RESERVED}
+    taken = {*db.session.scalars(like), *reserved()}
     slug, count = start, 1
     while slug in taken:
         count += 1
         slug = f"{start}-{count}"
     return slug
+
+
+def reserved() -> frozenset[str]:
+    """What no tenant may be called: with subdomains, also as the common host is."""
+    settings = current_app.config["SETTINGS"]
+    host = urlsplit(settings.public_url).hostname or ""
+    return RESERVED | {host.partition(".")[0]} if settings.tenant_domain else RESERVED
 
 
 def slug_like(name: str) -> str:
@@ -95,5 +104,5 @@ def refuse_unusable(slug: str) -> None:
     """Raises `SlugRefused` for what can't be a slug, taken ones aside."""
     if not SLUG.fullmatch(slug) or len(slug) > LONGEST_SLUG:
         raise SlugRefused("Use letters a to z, digits, and single hyphens between them.")
-    if slug in RESERVED:
+    if slug in reserved():
         raise SlugRefused(f"“{slug}” is reserved. Choose another address.")

@@ -6,6 +6,7 @@ can route a tenant by its URL alone, without opening a session.
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 
@@ -17,9 +18,12 @@ OUTSIDE = "app.script_name_outside"
 class TenantInUrl:
     """WSGI middleware that takes the tenant's slug out of the URL."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], domain: str = "") -> None:
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], domain: str = "", common_host: str = ""
+    ) -> None:
         self.app = app
         self.domain = domain
+        self.common_host = common_host
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ[OUTSIDE] = environ.get("SCRIPT_NAME", "")
@@ -32,7 +36,7 @@ class TenantInUrl:
     def _from_host(self, environ: dict[str, Any]) -> None:
         host = environ.get("HTTP_HOST", "").partition(":")[0].lower()
         slug, _, rest = host.partition(".")
-        if rest == self.domain and slug:
+        if rest == self.domain and slug and host != self.common_host:
             environ[SLUG] = slug
 
     def _from_path(self, environ: dict[str, Any]) -> None:
@@ -47,8 +51,9 @@ class TenantInUrl:
 
 
 def init_app(app: Flask) -> None:
+    settings = app.config["SETTINGS"]
     app.wsgi_app = TenantInUrl(  # type: ignore[method-assign]
-        app.wsgi_app, app.config["SETTINGS"].tenant_domain
+        app.wsgi_app, settings.tenant_domain, urlsplit(settings.public_url).hostname or ""
     )
 
 

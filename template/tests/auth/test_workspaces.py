@@ -130,7 +130,7 @@ def test_the_form_changes_no_other_field(app, acme, initech):
         assert row.created_at.year > 2020
 
 
-def test_reserved_words_can_be_no_address_but_are_fine_names():
+def test_reserved_words_can_be_no_address_but_are_fine_names(app):
     assert "admin" in tenants.RESERVED
-    with pytest.raises(tenants.SlugRefused):
+    with app.app_context(), pytest.raises(tenants.SlugRefused):
         tenants.refuse_unusable("login")

@@ -3,6 +3,7 @@
 import pytest
 from flask import url_for
 
+from app.auth import tenants
 from app.tenancy import root_url, slug_in_url, tenant_or_none, tenant_url
 
 
@@ -70,3 +71,26 @@ def test_a_tenant_ends_with_its_request(app, acme):
 
 def inside(slug):
     return {"SCRIPT_NAME": f"/t/{slug}", "app.script_name_outside": ""}
+
+
+def test_the_common_host_may_lie_beside_the_tenants(make_app, acme):
+    app = make_app(tenant_domain="example.test", public_url="https://portal.example.test")
+    client = app.test_client()
+
+    assert client.get("/login", base_url="https://portal.example.test").status_code == 200
+    assert client.get("/login", base_url="https://acme.example.test").location == (
+        "https://portal.example.test/login"
+    )
+    with app.app_context(), pytest.raises(tenants.SlugRefused):
+        tenants.refuse_unusable("portal")
+
+
+def test_behind_a_proxy_the_tenant_is_in_the_host_that_was_asked_for(make_app):
+    app = make_app(
+        tenant_domain="example.test", public_url="https://example.test", trusted_proxies=1
+    )
+    forwarded = {"X-Forwarded-Host": "acme.example.test", "X-Forwarded-Proto": "https"}
+
+    answer = app.test_client().get("/login", base_url="http://10.0.0.5:8000", headers=forwarded)
+
+    assert answer.location == "https://example.test/login"
