@@ -4,6 +4,7 @@ The team's tables have a history of their own, so its migrations and the templat
 make two heads, and each package can move to a database of its own with its history.
 """
 
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ HERE = Path(__file__).parent
 ROLLED_BACK = "A migration failed and was rolled back; the tables are as before it."
 LOCK = 0x57A6EC0AC4
 TEAMS = "features"
+REVISION = re.compile(r"""^revision(?:: str)? = ["'](.+)["']""", re.MULTILINE)
 PREFIXES = tuple(f"{package}_" for package in PACKAGES if package != TEAMS)
 
 cli = AppGroup("db", help="Migrate the databases, package by package.")
@@ -140,9 +142,23 @@ def packages_in(package: str | None) -> list[str]:
 def upgrade(app: Flask, package: str | None = None, revision: str = "heads") -> None:
     """Bring the tables up to date: every package's, or one's."""
     for name in packages_in(package):
+        refuse_twins(name)
         with connecting(app, name) as connection:
             command.upgrade(config_of(name, connection), revision)
             let_the_app_use_them(app, name, connection)
+
+
+def refuse_twins(package: str) -> None:
+    """Two branches may have made a migration of one number: Alembic would run one of the two."""
+    by_id: dict[str, str] = {}
+    for file in sorted(versions_of(package).glob("*.py")):
+        found = REVISION.search(file.read_text("utf-8"))
+        if found and (twin := by_id.setdefault(found[1], file.name)) != file.name:
+            raise CommandError(
+                f"{twin} and {file.name} are both {found[1]}. Give the one that isn't merged yet "
+                f"the next number, in its name and its `revision`, and {found[1]} as its "
+                "`down_revision`."
+            )
 
 
 def let_the_app_use_them(app: Flask, package: str, connection: Connection) -> None:
