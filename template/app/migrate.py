@@ -193,9 +193,17 @@ def pending(app: Flask) -> list[str]:
     late = []
     for package, key in PACKAGES.items():
         with db.reader(key).connect() as connection:
-            if current_of(package, connection) != heads_of(package):
+            if current_of(package, connection) != known_heads(app)[package]:
                 late.append(package)
     return late
+
+
+def known_heads(app: Flask) -> dict[str, set[str]]:
+    """Every package's newest migration, read once: load balancers ask each few seconds."""
+    if "migration_heads" not in app.extensions:
+        app.extensions["migration_heads"] = {package: heads_of(package) for package in PACKAGES}
+    heads: dict[str, set[str]] = app.extensions["migration_heads"]
+    return heads
 
 
 def differences(package: str, connection: Connection) -> list[Any]:
