@@ -127,6 +127,7 @@ def deliver(event_id: str) -> None:
     if row is None or row.state != "pending":
         return
     event = row.as_event()
+    db.session.rollback()  # Listeners may take long; no transaction waits meanwhile.
     # One listener that fails must not keep the event from the others.
     failures = [hand_over(event, listener) for listener in LISTENERS.get(event.name, [])]
     if error := next(filter(None, failures), None):

@@ -180,7 +180,16 @@ def claim(job_id: UUID) -> Job | None:
         .values(state="running", heartbeat_at=moment, attempts=Job.attempts + 1)
     )
     db.session.commit()
-    return db.session.get(Job, job_id) if cast("CursorResult[Any]", taken).rowcount else None
+    return look_at(job_id) if cast("CursorResult[Any]", taken).rowcount else None
+
+
+def look_at(job_id: UUID) -> Job | None:
+    """A job as it is now, apart from the session: no transaction waits while it runs."""
+    row = db.session.get(Job, job_id)
+    if row is not None:
+        db.session.expunge(row)
+    db.session.rollback()
+    return row
 
 
 def fail(job: Job, error: Exception) -> None:

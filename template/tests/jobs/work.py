@@ -25,6 +25,13 @@ def say_where() -> None:
 
 
 @job
+def say_how_many_transactions_wait() -> None:
+    """Note how many connections of this process are in use before the job has asked for one."""
+    in_use = db.engine.pool.checkedout()  # type: ignore[attr-defined]
+    audit.note("said", str(in_use))
+
+
+@job
 def say_and_leave_it_to_the_worker() -> None:
     """Write, and let the worker commit."""
     audit.note("said", "left to the worker")
