@@ -17,7 +17,6 @@ from huey.consumer import Consumer
 from huey.exceptions import RetryTask
 from huey.serializer import SignedSerializer
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
 
 from app import logs
 from app.db import db
@@ -73,8 +72,9 @@ def sweep(app: Flask) -> None:
         with app.app_context():
             try:
                 find()
-            except DBAPIError as error:
-                log.warning("sweep failed", error=str(error.orig))
+            except Exception as error:
+                # The next sweep must run all the same, and so must the process that starts.
+                log.warning("sweep failed", error=repr(error))
 
 
 def try_again(seconds: float) -> RetryTask:

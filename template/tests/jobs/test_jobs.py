@@ -32,6 +32,24 @@ def what_was_said(company) -> list[str]:
         return work.said()
 
 
+def test_no_transaction_waits_while_a_job_runs(acme):
+    ask(acme, work.say_how_many_transactions_wait)
+
+    acme.work()
+
+    assert what_was_said(acme) == ["0"]
+
+
+def test_a_sweep_that_breaks_stops_no_other(acme, monkeypatch):
+    swept = []
+    broken = lambda: 1 / 0  # noqa: E731
+    monkeypatch.setitem(acme.app.extensions, "sweeps", [broken, lambda: swept.append("the next")])
+
+    queue.sweep(acme.app)
+
+    assert swept == ["the next"]
+
+
 def test_a_job_runs_after_the_commit_in_the_tenant_that_asked(acme, initech):
     ask(initech)
     ask(acme)
