@@ -18,6 +18,8 @@ from app.db import CreatedAt, LongText, SharedModel, db
 from app.errors import Refused
 from app.tenancy import current_tenant
 
+LONGEST_KEY = 200
+
 
 class IdempotencyRow(SharedModel):
     """The answer that a key was given."""
@@ -40,6 +42,13 @@ class KeyUsedForAnotherRequest(Refused):
     title = "This Idempotency-Key was used for another request"
 
 
+class KeyTooLong(Refused):
+    """Cut off, it could be taken for another one."""
+
+    status = 400
+    title = "This Idempotency-Key is too long"
+
+
 def init_app(app: Flask) -> None:
     """Nothing to set up: the table is enough."""
 
@@ -49,7 +58,9 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def once(*args: Any, **kwargs: Any) -> Any:
-        key = request.headers.get("Idempotency-Key", "")[:200]
+        key = request.headers.get("Idempotency-Key", "")
+        if len(key) > LONGEST_KEY:
+            raise KeyTooLong(f"An Idempotency-Key has {LONGEST_KEY} characters at most.")
         if not key:
             response = make_response(view(*args, **kwargs))
             db.session.commit()

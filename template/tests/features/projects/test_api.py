@@ -58,6 +58,14 @@ def test_a_request_that_is_sent_twice_begins_one_project(acme):
     assert len(projects_of(acme)) == 1
 
 
+def test_a_key_that_is_too_long_is_refused_not_cut(acme):
+    answer = acme.post(API, json={"name": "Apollo"}, headers={"Idempotency-Key": "k" * 201})
+
+    assert answer.status_code == 400
+    assert "200 characters" in answer.json["detail"]
+    assert projects_of(acme) == []
+
+
 def test_what_is_left_out_of_a_change_stays(acme):
     project = add(acme, description="To the moon.").json
 
