@@ -1,7 +1,5 @@
 """Cross-site request forgery: every form carries a token; requests with an API token need none."""
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
@@ -63,7 +61,7 @@ def explain(_error: CSRFError) -> Response:
 
 def typed() -> dict[str, str]:
     """What people wrote into the form, without passwords; nothing if another site sent it."""
-    if urlsplit(request.headers.get("Origin", "")).netloc != request.host:
+    if request.headers.get("Origin", "").partition("://")[2] != request.host:
         return {}
     return {
         name: text
