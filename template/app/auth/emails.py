@@ -5,9 +5,13 @@ import hashlib
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 
+LONGEST = 254  # RFC 5321, and what is longer takes long to read.
+
 
 def tidy(text: str) -> str:
     """The address as we write to it. Raises ValueError, with words for people."""
+    if len(text) > LONGEST:
+        raise ValueError(f"An e-mail address has {LONGEST} characters at most.")
     try:
         checked = validate_email(
             text.strip(),

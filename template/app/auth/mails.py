@@ -1,7 +1,8 @@
 """What auth writes to people.
 
 Text that a stranger chose (a name) stands in no mail to an address that nobody has confirmed, or
-we'd send advertisements for them.
+we'd send advertisements for them. Invitations are the exception: without the names of who invites
+and whereto, nobody would accept one. They are few (see `throttles`).
 """
 
 from flask import current_app

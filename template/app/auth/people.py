@@ -83,7 +83,7 @@ def ask_for_new_email(user: User, email: str) -> None:
 
     If the new one has an account already, only its mailbox hears so.
     """
-    if User.with_email(email):
+    if is_taken(email):
         mails.say_that_the_address_is_taken(email)
     else:
         mails.ask_for_new_email(user, email)
@@ -92,13 +92,27 @@ def ask_for_new_email(user: User, email: str) -> None:
 
 def change_email(user: User, email: str) -> None:
     """Be known by a new address, now that a link has proved it. Every session ends."""
-    if User.with_email(email):
+    if is_taken(email):
         raise LinkDoesNotWork(NEW_EMAIL.name)
+    forget_unproved(email)
     mails.say_that_the_email_changed(user, email)
     user.set_email(email)
     user.end_sessions()
     act_for(user.id)
     audit.note("user.email_changed", user.id)
+
+
+def is_taken(email: str) -> bool:
+    """Whether somebody has proved that this address is theirs."""
+    holder = User.with_email(email)
+    return holder is not None and holder.email_confirmed_at is not None
+
+
+def forget_unproved(email: str) -> None:
+    """Make room where somebody signed up with an address that wasn't theirs."""
+    if holder := User.with_email(email):
+        db.session.delete(holder)
+        db.session.flush()
 
 
 def log_out_everywhere(user: User) -> None:

@@ -109,6 +109,17 @@ def test_an_address_of_somebody_else_looks_the_same_and_is_told_by_mail(app, acm
     assert "token=" not in text_of(letter)
 
 
+def test_an_address_that_a_stranger_signed_up_with_is_still_free(app, acme):
+    stranger = {"name": "Eve", "email": WANTED["email"], "password": "evil horse battery"}
+    app.test_client().post("/signup", data=stranger)
+
+    acme.client.post("/account/email", data=WANTED)
+    acme.client.post(link_to(app, WANTED["email"]))
+
+    assert has_account(app, WANTED["email"])
+    assert not has_account(app, "ada@acme.test")
+
+
 def test_an_address_that_somebody_took_meanwhile_is_not_given_twice(app, acme, initech):
     acme.client.post("/account/email", data=WANTED)
     link = link_to(app, WANTED["email"])
