@@ -4,10 +4,11 @@ from typing import Any
 
 from flask import Flask, Response
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from werkzeug.exceptions import NotFound
 from werkzeug.http import parse_etags
 
-from app.errors import Refused, refuse
+from app.errors import Refused, answer_http_error, refuse
 
 
 class ChangedMeanwhile(Refused):
@@ -52,7 +53,13 @@ class Versioned:
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(StaleDataError, answer_stale)
+    app.register_error_handler(ObjectDeletedError, answer_gone)
 
 
 def answer_stale(_error: StaleDataError) -> Response:
     return refuse(ChangedMeanwhile())
+
+
+def answer_gone(_error: ObjectDeletedError) -> Any:
+    """Somebody else deleted the row while this request had it."""
+    return answer_http_error(NotFound())

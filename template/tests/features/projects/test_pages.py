@@ -8,6 +8,7 @@ from sqlalchemy import select
 from app.audit import recent
 from app.db import db
 from app.events import OutboxRow
+from app.features.projects.models import Project
 from tests.features.projects.deeds import begin, projects_of
 
 DEEDS = ("created", "updated", "archived", "restored", "deleted")
@@ -90,6 +91,21 @@ def test_two_people_who_edit_at_once_lose_nothing(acme, member, apollo):
     assert "By Max" in answer.text  # What it says now,
     assert "By Ada" in answer.text  # and what she typed.
     assert [project.name for project in projects_of(acme)] == ["By Max"]
+
+
+def test_what_is_deleted_under_an_edit_is_not_found(acme, apollo, monkeypatch):
+    """Between the look and the commit, somebody else removes the row for good."""
+    change = Project.change
+
+    def deleted_meanwhile(project, *values):
+        with db.engines["features"].begin() as connection:
+            connection.execute(Project.__table__.delete())
+        change(project, *values)
+
+    form = form_of(acme, apollo, name="By Ada")
+    monkeypatch.setattr(Project, "change", deleted_meanwhile)
+
+    assert acme.post(f"{apollo}/edit", data=form).status_code == 404
 
 
 def test_who_has_read_the_difference_may_save_again(acme, member, apollo):
