@@ -4,6 +4,7 @@ from functools import partial
 
 from flask import Flask, Response, request
 
+from app.access import is_api
 from app.settings import Settings
 
 # Browsers apply form-action to the redirect that follows a form, so the payment pages are named.
@@ -42,6 +43,6 @@ def add_headers(headers: dict[str, str], response: Response) -> Response:
     response.headers.extend({n: value for n, value in headers.items() if n.lower() not in given})
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if response.mimetype == "text/html" or "set-cookie" in given:
+    if response.mimetype == "text/html" or "set-cookie" in given or is_api():
         response.headers.setdefault("Cache-Control", "no-store")
     return response

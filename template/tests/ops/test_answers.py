@@ -78,8 +78,9 @@ def test_the_policy_allows_nothing_inline_and_nobody_elses_scripts():
     assert "frame-ancestors 'none'" in headers.POLICY
 
 
-def test_pages_are_kept_by_no_cache(web):
+def test_pages_and_the_api_are_kept_by_no_cache(web):
     assert web.get("/login").headers["Cache-Control"] == "no-store"
+    assert web.get("/api/v1/me").headers["Cache-Control"] == "no-store"
     with web.get("/static/app.css") as file:
         assert "no-store" not in file.headers.get("Cache-Control", "")
 
