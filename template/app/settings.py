@@ -202,6 +202,8 @@ class Settings(BaseSettings):
             for name, reason in REQUIRED.items()
             if name not in self.model_fields_set or getattr(self, name) in ("", [], DEVELOPMENT_KEY)
         ]
+        if DEVELOPMENT_KEY in self.secret_key_fallbacks:
+            missing.append("SECRET_KEY_FALLBACKS holds the development key, which is public.")
         if missing:
             raise ValueError("\n  ".join(missing))
         return self

@@ -66,6 +66,13 @@ def test_the_development_key_is_refused_in_production(environment):
         load()
 
 
+def test_the_development_key_verifies_nothing_in_production(environment):
+    environment(**SAFE | {"SECRET_KEY_FALLBACKS": Settings.model_fields["secret_key"].default})
+
+    with pytest.raises(BadSettings, match="SECRET_KEY_FALLBACKS holds the development key"):
+        load()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
