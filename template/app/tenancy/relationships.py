@@ -4,7 +4,7 @@ from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import event
-from sqlalchemy.orm import Mapper, configure_mappers
+from sqlalchemy.orm import Mapper, RelationshipProperty, configure_mappers
 
 from app.tenancy.models import BelongsToTenant, is_tenant_owned
 
@@ -21,10 +21,12 @@ def remember(mapper: Mapper[Any], _class: type) -> None:
 
 
 def refuse_unsafe() -> None:
-    """Refuse to start with a relationship from a model that isn't the tenant's to one that is."""
+    """Refuse to start with a relationship that could bring another tenant's rows."""
     configure_mappers()
     for mapper in list(MAPPERS):
-        if not issubclass(mapper.class_, BelongsToTenant):
+        if issubclass(mapper.class_, BelongsToTenant):
+            refuse_loose_ties(mapper)
+        else:
             refuse_ways_to_tenants(mapper)
 
 
@@ -35,3 +37,23 @@ def refuse_ways_to_tenants(mapper: Mapper[Any]) -> None:
                 f"{way} leads from rows that are nobody's to rows of tenants, and would load "
                 f"everybody's. Take it out and select {way.mapper.class_.__name__} instead."
             )
+
+
+def refuse_loose_ties(mapper: Mapper[Any]) -> None:
+    """Between two models of tenants, each step of the way must keep to the tenant."""
+    for way in mapper.relationships:
+        if issubclass(way.mapper.class_, BelongsToTenant) and tenant_steps(way) < steps(way):
+            raise UnsafeRelationship(
+                f"{way} isn't joined by the tenant: give it a foreign key with both columns, such "
+                'as ForeignKeyConstraint(["tenant_id", "project_id"], '
+                '["projects.tenant_id", "projects.id"]).'
+            )
+
+
+def steps(way: RelationshipProperty[Any]) -> int:
+    return 1 if way.secondary is None else 2
+
+
+def tenant_steps(way: RelationshipProperty[Any]) -> int:
+    pairs = way.local_remote_pairs or ()
+    return sum(here.name == there.name == "tenant_id" for here, there in pairs)

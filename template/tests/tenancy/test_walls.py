@@ -216,8 +216,31 @@ class Shade(Base):
     )
 
 
+class Remark(BelongsToTenant, Base):
+    """A tenant's, tied to another model of tenants by its id alone."""
+
+    __tablename__ = "remarks_of_the_wall_tests"
+
+    notes: Mapped[list[Note]] = relationship(
+        primaryjoin=lambda: Remark.id == foreign(Note.id), viewonly=True
+    )
+
+
+class Reply(BelongsToTenant, Base):
+    """The same, tied by the tenant as well."""
+
+    __tablename__ = "replies_of_the_wall_tests"
+
+    notes: Mapped[list[Note]] = relationship(
+        primaryjoin=lambda: (
+            (Reply.tenant_id == foreign(Note.tenant_id)) & (Reply.id == foreign(Note.id))
+        ),
+        viewonly=True,
+    )
+
+
 # Applications that other tests make must start all the same.
-MAPPERS.difference_update({Hue.__mapper__, Shade.__mapper__})
+MAPPERS.difference_update({Hue.__mapper__, Shade.__mapper__, Remark.__mapper__})
 
 
 @pytest.mark.parametrize(("model", "way"), [(Hue, "Hue.notes"), (Shade, "Shade.colours")])
@@ -225,4 +248,13 @@ def test_what_is_nobodys_cannot_lead_to_a_tenants_rows(monkeypatch, model, way):
     monkeypatch.setattr(relationships, "MAPPERS", {model.__mapper__})
 
     with pytest.raises(relationships.UnsafeRelationship, match=f"{way} leads"):
+        relationships.refuse_unsafe()
+
+
+def test_a_way_between_a_tenants_rows_keeps_to_the_tenant(monkeypatch):
+    monkeypatch.setattr(relationships, "MAPPERS", {Reply.__mapper__})
+    relationships.refuse_unsafe()
+
+    monkeypatch.setattr(relationships, "MAPPERS", {Remark.__mapper__})
+    with pytest.raises(relationships.UnsafeRelationship, match="isn't joined by the tenant"):
         relationships.refuse_unsafe()
