@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import nox
 
 nox.options.default_venv_backend = "none"  # `uv run` has made the environment already.
+QUICK = "not journey and not processes"
 
 
 @nox.session
@@ -40,14 +41,20 @@ def migrations(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, on SQLite."""
-    session.run("pytest", "-n", "auto", "-m", "not journey", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", QUICK, *session.posargs)
+
+
+@nox.session
+def processes(session: nox.Session) -> None:
+    """Start servers, workers and commands as people do, and interrupt, kill and upgrade them."""
+    session.run("pytest", "-n", "auto", "-m", "processes", *session.posargs)
 
 
 @nox.session
 def postgres(session: nox.Session) -> None:
     """Run the same tests on PostgreSQL, which comes along if there is no server."""
     settings = {"TEST_DATABASE": "postgres"}
-    session.run("pytest", "-n", "auto", "-m", "not journey", *session.posargs, env=settings)
+    session.run("pytest", "-n", "auto", "-m", QUICK, *session.posargs, env=settings)
 
 
 @nox.session

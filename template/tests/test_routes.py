@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def test_it_says_who_may_call_each_route(app):
     shown = app.test_cli_runner().invoke(args=["routes"]).output.splitlines()
@@ -16,6 +18,7 @@ def test_it_says_who_may_call_each_route(app):
     assert lines["auth.tenants"] == "GET anybody signed in"
 
 
+@pytest.mark.processes
 def test_it_stands_in_for_flasks_own_command(database_url):
     settings = {"FLASK_APP": "app", "APP_ENV": "testing", "DATABASE_URL": database_url}
     shown = subprocess.run(

@@ -22,7 +22,10 @@ from app.dev.postgres import Postgres, somebody_listens
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them"),
+]
 
 
 class Dev:

@@ -48,6 +48,7 @@ def run(project, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.processes
 def test_a_new_feature_passes_every_check_before_it_is_touched(project):
     said = run(project, "flask", "feature", "new", "purchase_orders")
 

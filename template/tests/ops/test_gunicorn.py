@@ -12,6 +12,8 @@ from app.db import db
 from app.jobs import Job
 from tests.ops.server import Server
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def server(migrated_app, database_url, tmp_path_factory) -> Iterator[Server]:

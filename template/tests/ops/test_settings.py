@@ -155,6 +155,7 @@ def test_all_that_is_wrong_is_said_at_once_and_no_secret_with_it(environment):
     assert "hunter2" not in str(refusal.value)
 
 
+@pytest.mark.processes
 def test_gunicorn_and_flask_say_it_without_a_traceback(tmp_path):
     start = subprocess.run(
         [sys.executable, "-c", "import app; app.create_app()"],

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.world import PRODUCTION
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 MAKE_IT = """
