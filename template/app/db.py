@@ -179,6 +179,11 @@ def tune_sqlite(connection: Any, _record: Any) -> None:
 
 def begin_before_savepoint(connection: Connection, _name: str) -> None:
     """Python's driver begins with the first write; a savepoint before that would commit itself."""
+    begin_writing(connection)
+
+
+def begin_writing(connection: Connection) -> None:
+    """Become the one writer that SQLite has, unless this transaction is it already."""
     if not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

@@ -4,7 +4,7 @@ import hashlib
 
 from sqlalchemy import func, select
 
-from app.db import db
+from app.db import begin_writing, db
 from app.tenancy import key
 
 
@@ -18,6 +18,5 @@ def take_turns(what: str) -> None:
         digest = hashlib.blake2b(key("turn", what).encode(), digest_size=8).digest()
         lock = int.from_bytes(digest, signed=True)
         connection.execute(select(func.pg_advisory_xact_lock(lock)))
-    elif not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-        # SQLite has one writer at a time; we become it before we look, not after.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        begin_writing(connection)  # Before we look, not after.
