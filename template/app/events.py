@@ -26,7 +26,6 @@ log = structlog.get_logger()
 
 # With pauses that double up to an hour, that's a day: an outage of a neighbour loses nothing.
 ATTEMPTS = 30
-LONGEST_PAUSE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ def put_off(row: OutboxRow, error: Exception) -> None:
     log.warning("event not delivered", event_name=row.name, error=repr(error), exc_info=error)
     row.attempts += 1
     row.error = repr(error)
-    seconds = min(2.0**row.attempts, LONGEST_PAUSE_SECONDS)
+    seconds = queue.pause_after(row.attempts)
     row.due_at = now() + timedelta(seconds=seconds)
     if row.attempts >= ATTEMPTS:
         row.state = "dead"

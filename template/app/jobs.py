@@ -25,7 +25,6 @@ from app.tenancy import Tenant, serving, tenant_or_none
 log = structlog.get_logger()
 
 ATTEMPTS = 5
-LONGEST_PAUSE_SECONDS = 3600.0
 HEARTBEAT = timedelta(seconds=10)
 # A worker that has been silent for this long is dead, and its job is taken up again.
 STALE = timedelta(seconds=45)
@@ -198,7 +197,7 @@ def fail(job: Job, error: Exception) -> None:
     if job.attempts >= attempts_of(job):
         give_up(job, str(error))
         return
-    seconds = min(2.0**job.attempts, LONGEST_PAUSE_SECONDS)
+    seconds = queue.pause_after(job.attempts)
     due = now() + timedelta(seconds=seconds)
     write(job.id, state="queued", error=str(error), due_at=due)
     raise queue.try_again(seconds) from error

@@ -25,6 +25,7 @@ from app.tenancy.session import TenantSession
 log = structlog.get_logger()
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 8
+LONGEST_PAUSE_SECONDS = 3600.0
 Task = Callable[..., None]
 
 
@@ -75,6 +76,11 @@ def sweep(app: Flask) -> None:
             except Exception as error:
                 # The next sweep must run all the same, and so must the process that starts.
                 log.warning("sweep failed", error=repr(error))
+
+
+def pause_after(attempts: int) -> float:
+    """Seconds to wait after so many attempts: they double, up to an hour."""
+    return min(2.0**attempts, LONGEST_PAUSE_SECONDS)
 
 
 def try_again(seconds: float) -> RetryTask:
