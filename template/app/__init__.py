@@ -27,6 +27,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         commands,
         csrf,
         db,
+        doors,
         encryption,
         errors,
         events,
@@ -44,6 +45,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         queue,
         routes,
         settings,
+        stage,
         tenancy,
         versions,
     )
@@ -54,7 +56,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config["PRODUCT"] = json.loads(PRODUCT.read_text("utf-8"))
     settings.apply(app, given)
 
-    for shared in (logs, headers, errors, csrf, db, tenancy, encryption, queue, jobs, events, mail):
+    for shared in (doors, logs, headers, errors, csrf, db, tenancy, encryption):
+        shared.init_app(app)
+    for shared in (queue, jobs, events, mail):
         shared.init_app(app)
     for shared in (audit, limits, idempotency, versions, commands, health, pages):
         shared.init_app(app)
@@ -62,6 +66,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         shared.init_app(app)
     for package in (auth, billing, analytics, features):
         package.init_app(app)
+    stage.init_app(app)
     if not given.in_production:
         from app import dev  # Production doesn't even import it.
 

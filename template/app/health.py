@@ -36,8 +36,8 @@ def ready():
 
 def check_databases() -> str:
     try:
-        for key in PACKAGES.values():
-            with db.reader(key).connect() as connection:
+        for package in current_app.extensions["serves"]:
+            with db.reader(PACKAGES[package]).connect() as connection:
                 connection.execute(text("SELECT 1"))
     except Exception as error:
         return f"away: {type(error).__name__}"

@@ -135,13 +135,18 @@ def only_one(connection: Connection) -> Iterator[None]:
         connection.commit()
 
 
-def packages_in(package: str | None) -> list[str]:
-    return [package] if package else list(PACKAGES)
+def packages_in(app: Flask, package: str | None) -> list[str]:
+    """The one that was named, or all whose tables are in this process's databases."""
+    return [package] if package else served(app)
+
+
+def served(app: Flask) -> list[str]:
+    return [package for package in PACKAGES if package in app.extensions["serves"]]
 
 
 def upgrade(app: Flask, package: str | None = None, revision: str = "heads") -> None:
     """Bring the tables up to date: every package's, or one's."""
-    for name in packages_in(package):
+    for name in packages_in(app, package):
         refuse_twins(name)
         with connecting(app, name) as connection:
             command.upgrade(config_of(name, connection), revision)
@@ -191,8 +196,8 @@ def pending(app: Flask) -> list[str]:
     from app.db import db
 
     late = []
-    for package, key in PACKAGES.items():
-        with db.reader(key).connect() as connection:
+    for package in known_heads(app):
+        with db.reader(PACKAGES[package]).connect() as connection:
             if current_of(package, connection) != known_heads(app)[package]:
                 late.append(package)
     return late
@@ -201,7 +206,7 @@ def pending(app: Flask) -> list[str]:
 def known_heads(app: Flask) -> dict[str, set[str]]:
     """Every package's newest migration, read once: load balancers ask each few seconds."""
     if "migration_heads" not in app.extensions:
-        app.extensions["migration_heads"] = {package: heads_of(package) for package in PACKAGES}
+        app.extensions["migration_heads"] = {name: heads_of(name) for name in served(app)}
     heads: dict[str, set[str]] = app.extensions["migration_heads"]
     return heads
 
@@ -249,7 +254,7 @@ def upgrade_command(package: str | None, revision: str) -> None:
     """Bring the tables up to date."""
     with plain_errors():
         upgrade(current_app, package, revision)
-    click.echo(f"Up to date: {', '.join(packages_in(package))}.")
+    click.echo(f"Up to date: {', '.join(packages_in(current_app, package))}.")
 
 
 @cli.command("downgrade")
@@ -301,7 +306,7 @@ def check_command(package: str | None) -> None:
     """Fail if the models have something that no migration adds."""
     late = False
     with plain_errors():
-        for name in packages_in(package):
+        for name in packages_in(current_app, package):
             with connecting(current_app, name) as connection:
                 for difference in differences(name, connection):
                     late = True
@@ -316,7 +321,7 @@ def check_command(package: str | None) -> None:
 def current_command(package: str | None) -> None:
     """Show which migration each package is at."""
     with plain_errors():
-        for name in packages_in(package):
+        for name in packages_in(current_app, package):
             with connecting(current_app, name) as connection:
                 here, head = current_of(name, connection), heads_of(name)
             note = "" if here == head else f"  (behind {', '.join(sorted(head))})"
@@ -327,6 +332,6 @@ def current_command(package: str | None) -> None:
 @one_package
 def history_command(package: str | None) -> None:
     """List the migrations, newest first."""
-    for name in packages_in(package):
+    for name in packages_in(current_app, package):
         for script in ScriptDirectory.from_config(config_of(name)).walk_revisions():
             click.echo(f"{name:10} {script.revision:16} {script.doc}")

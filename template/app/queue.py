@@ -44,12 +44,13 @@ def make_queue(app: Flask) -> Huey:
         "results": False,
         "serializer": SignedSerializer(secret=settings.secret_key),
     }
+    name = f"{settings.service}-jobs"  # Neighbours share a Redis, but not their work.
     if settings.app_env == "testing":
-        return MemoryHuey("jobs", **options)
+        return MemoryHuey(name, **options)
     if settings.redis_url:
-        return RedisHuey("jobs", url=settings.redis_url, **options)
+        return RedisHuey(name, url=settings.redis_url, **options)
     Path(app.instance_path).mkdir(parents=True, exist_ok=True)
-    return SqliteHuey("jobs", filename=str(Path(app.instance_path) / "queue.db"), **options)
+    return SqliteHuey(name, filename=str(Path(app.instance_path) / "queue.db"), **options)
 
 
 def add_task(app: Flask, name: str, work: Task) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import parseaddr
+from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from app import stage
 
 DEVELOPMENT_KEY = "development-only: this key is public"
 MADE_BY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
@@ -212,6 +215,16 @@ class Settings(BaseSettings):
     def in_production(self) -> bool:
         return self.app_env == "production"
 
+    @property
+    def served(self) -> frozenset[str]:
+        """The packages that this process serves: in one process, all."""
+        return frozenset({"shared", "auth", "billing", "analytics", "features"})
+
+    @property
+    def service(self) -> str:
+        """The name of this process among its neighbours."""
+        return "app"
+
     def database_url_of(self, package: str) -> str:
         """The URL of a package's database: its own, or the pooled one."""
         own: str = getattr(self, f"{package}_database_url", "")
@@ -255,7 +268,7 @@ def load(**given: object) -> Settings:
     # A developer's own .env must not send mail or take payments from within the tests.
     files = {"_env_file": None} if given.get("app_env") == "testing" else {}
     try:
-        settings = Settings(**given, **files)  # type: ignore[arg-type]
+        settings = settings_class()(**given, **files)  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [describe(problem) for problem in error.errors()]
         raise BadSettings("The settings are not right:\n" + "\n".join(lines)) from None
@@ -264,9 +277,16 @@ def load(**given: object) -> Settings:
     return settings
 
 
+def settings_class() -> type[Settings]:
+    """The settings of the stage that this project has reached."""
+    module = stage.module_of("settings")
+    found: type[Settings] = import_module(module).Settings if module else Settings
+    return found
+
+
 def misspelt(names: Mapping[str, str]) -> dict[str, str]:
     """Names that are nearly a setting's, with the setting: a typo would pass in silence."""
-    known = [name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in settings_class().model_fields]
     near = {name: get_close_matches(name, known, 1, 0.87) for name in names if name not in known}
     return {
         name: found[0]

@@ -19,6 +19,7 @@ from app.billing.periods import this_month
 from app.billing.plans import Plan, known, plans
 from app.billing.subscriptions import paid_plan
 from app.billing.usage import used_in
+from app.doors import door
 from app.errors import Unavailable
 from app.tenancy import current_tenant, prepared
 
@@ -29,7 +30,7 @@ SUBSCRIBED = prepared(select(Subscription.plan, Subscription.status))
 def plan_of() -> Plan:
     """The current tenant's plan. Raises `Unavailable`."""
     if "billing_plan" not in g:
-        g.billing_plan = read_plan()
+        g.billing_plan = plans().find(plan_name())
     plan: Plan = g.billing_plan
     return plan
 
@@ -71,13 +72,21 @@ def used(name: str) -> int:
     Raises `UnknownInPlans` for a name that plans.toml doesn't declare, and `Unavailable`.
     """
     known("meter", plans().meters, name)
-    with answering():
-        return used_in(this_month(), name)
+    return counted(name)
 
 
-def read_plan() -> Plan:
+@door(otherwise="Limits and entitlements raise Unavailable: features let people work on.")
+def plan_name() -> str:
+    """The name of the plan that the current tenant pays for, or of the free one."""
     with answering():
-        return paid_plan(SUBSCRIBED.first())
+        return paid_plan(SUBSCRIBED.first()).name
+
+
+@door(otherwise="What is used so far can't be shown.")
+def counted(meter: str) -> int:
+    """How much the current tenant used of a meter this month (UTC)."""
+    with answering():
+        return used_in(this_month(), meter)
 
 
 @contextmanager

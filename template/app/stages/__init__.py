@@ -1,0 +1,1 @@
+"""What the stages above the first one add, a package each: see `app/stage.py`."""

@@ -1,0 +1,71 @@
+"""The settings that the services stage adds to those of `app/settings.py`."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from app.settings import Keys, of_scheme
+from app.settings import Settings as Prototype
+
+SERVICES = ("auth", "billing", "analytics", "features")
+
+
+class Settings(Prototype):
+    """Which package this process serves, where the others are, and what it signs with."""
+
+    serves: Literal["all", "auth", "billing", "analytics", "features"] = Field(
+        "all", description="The package that this process serves; all: one process for everything."
+    )
+    auth_url: str = Field("", description="Where the service auth is asked by its neighbours.")
+    billing_url: str = Field("", description="Where the service billing is asked.")
+    analytics_url: str = Field("", description="Where the service analytics is asked.")
+    features_url: str = Field("", description="Where the service of your features is asked.")
+    signing_keys: Keys = Field(
+        [],
+        description="This service's private keys, newest first: see `flask keys new`. In "
+        "development they are made in instance/.",
+    )
+
+    @field_validator("auth_url", "billing_url", "analytics_url", "features_url")
+    @classmethod
+    def refuse_what_is_no_url(cls, value: str) -> str:
+        return of_scheme(value, "http", "https").rstrip("/")
+
+    @field_validator("signing_keys", mode="before")
+    @classmethod
+    def split_signing_keys(cls, value: object) -> object:
+        return cls.split_keys(value)
+
+    @model_validator(mode="after")
+    def refuse_a_service_without_neighbours(self) -> Self:
+        if self.serves == "all":
+            return self
+        missing = [
+            f"{name.upper()}_URL must be set where SERVES is: its neighbours answer there."
+            for name in SERVICES
+            if name != self.serves and not self.url_of(name)
+        ]
+        if not self.redis_url:
+            missing.append("REDIS_URL must be set where SERVES is: events travel through it.")
+        if self.in_production and not self.signing_keys:
+            missing.append("SIGNING_KEYS must be set in production. Make one: flask keys new")
+        if missing:
+            raise ValueError("\n  ".join(missing))
+        return self
+
+    @property
+    def served(self) -> frozenset[str]:
+        """The packages that this process serves, and the tables that every process has."""
+        if self.serves == "all":
+            return super().served
+        return frozenset({"shared", self.serves})
+
+    @property
+    def service(self) -> str:
+        """The name of this process among its neighbours."""
+        return "app" if self.serves == "all" else self.serves
+
+    def url_of(self, service: str) -> str:
+        """Where a neighbour is asked, without a slash at the end."""
+        url: str = getattr(self, f"{service}_url")
+        return url
