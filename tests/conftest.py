@@ -6,6 +6,7 @@ from pathlib import Path
 
 import plumbum
 import pytest
+import yaml
 
 from tests.world import Project, Release
 
@@ -63,6 +64,14 @@ def wiring(tmp_path_factory) -> Release:
 def prototype(release, tmp_path_factory) -> Project:
     """A project at the first stage. Look, don't touch: every test of the session shares it."""
     return release.generate(tmp_path_factory.mktemp("prototype") / "project")
+
+
+@pytest.fixture(scope="session")
+def last(release, tmp_path_factory) -> Project:
+    """A project at the last stage, which `template/` is the tree of. Look, don't touch."""
+    manifests = [yaml.safe_load(file.read_text()) for file in release.root.glob("stages/*/*.yml")]
+    highest = max(manifests, key=lambda manifest: manifest["order"])["name"]
+    return release.generate(tmp_path_factory.mktemp("last") / "project", stage=highest)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_manifest_says_what_the_stage_is(name):
     assert stage["title"]
     assert stage["summary"]
     assert stage["capabilities"]
-    assert set(stage) <= {"name", "order", "title", "summary", "capabilities", "once"}
+    assert set(stage) <= {"name", "order", "title", "summary", "capabilities", "once", "costs"}
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -1,101 +1,218 @@
-"""`scripts/climb.py`, the command that a team types."""
+"""`flask stage`, the command that a team types: what it shows, does and says."""
 
-import os
+import json
 import shutil
-import subprocess
-import sys
 
-from tests.world import Project, git
+from tests.climb.command import refusal, stage
+from tests.world import git
 
-
-def climb(project: Project, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "scripts/climb.py", *arguments],
-        cwd=project.root,
-        env=os.environ,
-        input=typed,
-        capture_output=True,
-        text=True,
-    )
+# --- show ----------------------------------------------------------------------------------------
 
 
-def test_it_shows_what_would_change_and_changes_nothing(project):
-    done = climb(project, "tower", "--look")
+def test_show_says_where_the_project_is_and_what_is_next(project):
+    done = stage(project, "show", "--quick")
+
+    assert done.returncode == 0, done.stderr
+    assert "Stage     prototype: one process, one database" in done.stdout
+    assert "Template  v9999.1.0 of " in done.stdout
+    assert "Next      services: four processes" in done.stdout
+    assert "To go there: uv run flask stage climb services" in done.stdout
+
+
+def test_show_says_what_the_next_stage_costs(project):
+    done = stage(project, "show", "--quick")
+
+    assert "What it costs:" in done.stdout
+    assert "four on PostgreSQL" in done.stdout
+
+
+def test_show_rehearses_and_changes_nothing(project):
+    done = stage(project, "show")
+
+    assert done.returncode == 0, done.stderr
+    assert "new       app/stages/services/" in done.stdout
+    assert "changed   pyproject.toml" in done.stdout
+    assert project.changes == ""
+
+
+def test_show_at_the_last_stage_says_so(project):
+    project.update(stage="spire").commit()
+
+    assert "this is the last stage" in stage(project, "show").stdout
+
+
+def test_show_says_that_a_commit_is_no_release(project):
+    project.replace(".copier-answers.yml", "v9999.1.0", "v9999.1.0-3-gabcdef0")
+    project.commit()
+
+    done = stage(project, "show", "--quick")
+
+    assert "no release, so an update goes to the template's newest commit" in done.stdout
+
+
+def test_show_works_before_the_project_is_under_git(prototype):
+    done = stage(prototype, "show")
+
+    assert done.returncode == 0
+    assert "Stage     prototype" in done.stdout
+    assert "can't be told" in done.stdout
+    assert "git init" in done.stdout
+
+
+# --- climb ---------------------------------------------------------------------------------------
+
+
+def test_a_look_shows_what_would_change_and_changes_nothing(project):
+    done = stage(project, "climb", "tower", "--look")
 
     assert done.returncode == 0, done.stderr
     assert "new       app/bell.py" in done.stdout
     assert "changed   wiring.toml" in done.stdout
-    assert "gone" not in done.stdout
+    assert "GONE" not in done.stdout
     assert project.changes == ""
 
 
 def test_without_a_yes_nothing_changes(project):
-    done = climb(project, "tower", typed="n\n")
+    done = stage(project, "climb", "tower", typed="n\n")
 
     assert done.returncode == 1
     assert "Nothing was changed" in done.stderr
     assert project.changes == ""
 
 
-def test_it_climbs_and_says_what_is_left_to_do(project):
-    done = climb(project, "tower", "--yes")
+def test_it_climbs_and_says_what_is_left_to_do_and_the_way_back(project):
+    done = stage(project, "climb", "tower", "--yes")
 
     assert done.returncode == 0, done.stderr
     assert project.answers["reached"] == "tower"
+    assert "1. uv sync" in done.stdout
     assert "uv run flask db upgrade" in done.stdout
+    assert "uv run flask stage undo" in done.stdout
     assert "Decide the conflict" not in done.stdout
+    assert "not in place" not in done.stdout
 
 
-def test_a_conflict_is_announced_and_counted_among_the_steps(project):
-    project.write("app/bell.py", "# Our own bell.\n")
-    project.commit()
+def test_undo_takes_back_what_is_not_committed(project):
+    before = project.files
+    stage(project, "climb", "tower", "--yes")
 
-    done = climb(project, "tower", "--yes")
+    done = stage(project, "undo", "--yes")
 
-    assert "CONFLICT  app/bell.py" in done.stdout
-    assert "1. Decide the conflict in app/bell.py" in done.stdout
-
-
-def test_uncommitted_work_stops_it(project):
-    project.write("app/db.py", "# Not committed.\n")
-
-    done = climb(project, "tower", "--yes")
-
-    assert done.returncode == 1
-    assert "Commit your work first" in done.stderr
-    assert project.read("app/db.py") == "# Not committed.\n"
-
-
-def test_the_way_back_is_refused_in_a_sentence(project):
-    project.update(stage="tower").commit()
-
-    done = climb(project, "prototype", "--yes")
-
-    assert done.returncode == 1
-    assert done.stderr.strip().endswith("a stage is never taken back")
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert project.files == before
     assert project.changes == ""
 
 
-def test_an_unknown_stage_is_refused_in_a_sentence(project):
-    done = climb(project, "castle", "--yes")
+def test_undo_takes_back_a_climb_with_conflicts(project):
+    project.write("app/bell.py", "# Our own bell.\n")
+    project.replace("wiring.toml", "between = true", "between = false")
+    before = project.commit().files
+    stage(project, "climb", "tower", "--yes")
+    assert project.unmerged
 
-    assert done.returncode == 1
-    assert "'castle' is not in" in done.stderr
-    assert "Traceback" not in done.stderr
+    stage(project, "undo", "--yes")
+
+    assert project.files == before
+    assert project.changes == ""
+
+
+def test_undo_of_nothing_touches_nothing(project):
+    project.write("app/mine.py", "# Not committed.\n")
+
+    assert "No climb is open here" in refusal(project, "undo", "--yes")
+    assert project.read("app/mine.py") == "# Not committed.\n"
+
+
+def test_once_committed_a_climb_is_no_longer_open(project):
+    stage(project, "climb", "tower", "--yes")
+    project.commit()
+
+    assert "No climb is open here" in refusal(project, "undo", "--yes")
+
+
+def test_the_next_climb_waits_until_the_last_one_is_committed(project):
+    stage(project, "climb", "tower", "--yes")
+
+    assert "The climb to tower isn't committed yet" in refusal(project, "climb", "spire", "--yes")
+
+
+def test_a_conflict_is_announced_and_counted_among_the_steps(project):
+    project.replace("wiring.toml", "between = true", "between = false")
+    project.commit()
+
+    done = stage(project, "climb", "tower", "--yes")
+
+    assert "CONFLICT  wiring.toml" in done.stdout
+    assert "1. Decide the conflict in wiring.toml" in done.stdout
+    assert "python3 -m scripts.stage undo" in done.stdout
+
+
+def test_a_file_of_yours_in_the_place_of_a_new_one_is_a_collision(project):
+    project.write("app/bell.py", "# Our own bell.\n")
+    project.commit()
+
+    done = stage(project, "climb", "tower", "--yes")
+
+    assert "COLLISION app/bell.py" in done.stdout
+    assert "Give yours another name first" in done.stdout
+    assert "# Our own bell." in project.read("app/bell.py")
+
+
+def test_a_file_that_the_template_gave_up_is_named_before_it_goes(release, tmp_path):
+    template = release.copy(tmp_path / "template")
+    project = template.generate(tmp_path / "made").copy(tmp_path / "project")
+    git(template.root, "rm", "--quiet", "template/app/turns.py")
+    template.publish("v9999.2.0")
+
+    done = stage(project, "update", "--look")
+
+    assert "GONE      app/turns.py" in done.stdout
+    assert "git restore --source=HEAD" in done.stdout
+
+
+def test_a_binary_that_would_be_replaced_is_named(release, tmp_path):
+    template = release.copy(tmp_path / "template")
+    (template.root / "template/stamp.png").write_bytes(bytes(range(256)))
+    template.publish("v9999.2.0")
+    project = template.generate(tmp_path / "made").copy(tmp_path / "project")
+    (project.root / "stamp.png").write_bytes(bytes(reversed(range(256))))
+    project.commit()
+
+    done = stage(project, "climb", "tower", "--look")
+
+    assert "REPLACED  stamp.png" in done.stdout
+
+
+def test_the_newest_version_arrives_at_the_same_stage(release, tmp_path):
+    template = release.copy(tmp_path / "template")
+    project = template.generate(tmp_path / "made").copy(tmp_path / "project")
+    template.write("template/app/weather.py", '"""Newer."""\n').publish("v9999.2.0")
+
+    done = stage(project, "update", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert project.read("app/weather.py") == '"""Newer."""\n'
+    assert project.answers["stage"] == "prototype"
+
+
+def test_two_versions_behind_is_one_update(release, tmp_path):
+    template = release.copy(tmp_path / "template")
+    project = template.generate(tmp_path / "made").copy(tmp_path / "project")
+    project.write("app/turns.py", "# Ours.\n" + project.read("app/turns.py"))
+    project.commit()
+    template.write("template/app/weather.py", '"""Newer."""\n').publish("v9999.2.0")
+    template.write("template/app/weather.py", '"""Newest."""\n').publish("v9999.3.0")
+
+    done = stage(project, "update", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert project.read("app/weather.py") == '"""Newest."""\n'
+    assert project.read("app/turns.py").startswith("# Ours.\n")
+    assert project.answers["_commit"] == "v9999.3.0"
 
 
 def test_nothing_new_is_said_so(project):
-    done = climb(project)
-
-    assert done.stdout.strip() == "Nothing would change."
-
-
-def test_outside_of_git_it_says_so(prototype):
-    done = climb(prototype)
-
-    assert done.returncode == 1
-    assert "not a git repository" in done.stderr
+    assert "Nothing would change." in stage(project, "update").stdout
 
 
 def test_it_climbs_inside_of_a_larger_repository(prototype, tmp_path):
@@ -104,22 +221,25 @@ def test_it_climbs_inside_of_a_larger_repository(prototype, tmp_path):
     (tmp_path / "products/notes.txt").write_text("of another product")
     git(tmp_path / "products", "init", "--quiet")
     project.commit()
+    (tmp_path / "products/notes.txt").write_text("edited meanwhile")
 
-    done = climb(project, "tower", "--yes")
+    done = stage(project, "climb", "tower", "--yes")
 
     assert done.returncode == 0, done.stderr
     assert "new       app/bell.py" in done.stdout
     assert project.answers["reached"] == "tower"
+    stage(project, "undo", "--yes")
+    assert not (project.root / "app/bell.py").exists()
+    assert (tmp_path / "products/notes.txt").read_text() == "edited meanwhile"
 
 
-def test_a_version_that_the_template_has_lost_is_explained(project):
-    project.replace(".copier-answers.yml", "v9999.1.0", "v0.0.7")
-    project.commit()
+def test_every_command_explains_itself(project):
+    for command in ("show", "climb", "update", "doctor", "undo"):
+        assert f"usage: flask stage {command}" in stage(project, command, "--help").stdout
+    assert "python3 -m scripts.stage" in stage(project, "--help").stdout
 
-    done = climb(project, "--yes")
 
-    assert done.returncode == 1
-    assert "v0.0.7" in done.stderr
-    assert "The template has no such version" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert project.changes == ""
+def test_a_project_carries_the_manifests_of_all_stages(project):
+    names = [found["name"] for found in json.loads(project.read("scripts/stage/stages.json"))]
+
+    assert names == ["prototype", "services", "tower", "spire"]

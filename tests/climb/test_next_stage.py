@@ -12,6 +12,8 @@ ADDED_BY_TOWER = {
     "app/bell.py",
     "app/features/watch/__init__.py",
 }
+# What a stage changes in files that are there already.
+WIRING = {".copier-answers.yml", "pyproject.toml", "wiring.toml"}
 
 
 def test_a_stage_below_has_none_of_its_files(prototype):
@@ -21,6 +23,7 @@ def test_a_stage_below_has_none_of_its_files(prototype):
 
 
 def test_a_climb_adds_the_files_of_the_stage(project):
+    project.update(stage="services").commit()
     before = set(project.files)
 
     project.update(stage="tower")
@@ -53,10 +56,12 @@ def test_a_climb_keeps_every_edit(project):
     project.update(stage="spire")
 
     after = project.files
-    kept = set(before) - {".copier-answers.yml", "wiring.toml"}
+    kept = set(before) - WIRING
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
     assert "title = 'ours'" in project.read("wiring.toml")
     assert "weathercock = true" in project.read("wiring.toml")
+    assert 'dependencies = ["httpx>=0.28"]' in project.read("pyproject.toml")
+    assert 'version = "4.2.0"' in project.read("pyproject.toml")
     assert "app/audit.py" not in after
     assert project.unmerged == ""
 
@@ -69,7 +74,7 @@ def test_the_whole_template_climbs_with_every_edit(whole, tmp_path):
     project.update(stage="tower")
 
     after = project.files
-    kept = set(before) - {".copier-answers.yml", "wiring.toml"}
+    kept = set(before) - WIRING
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
     assert project.unmerged == ""
 

@@ -1,8 +1,8 @@
-"""Development only: `flask dev`, demo data, an embedded PostgreSQL, the mailbox."""
+"""Development only: `flask dev`, `flask stage`, demo data, an embedded PostgreSQL, the mailbox."""
 
 from flask import Flask
 
-from app.dev import command, mailbox, reference, scaffold, seed
+from app.dev import command, mailbox, reference, scaffold, seed, stage
 
 
 def init_app(app: Flask) -> None:
@@ -11,3 +11,4 @@ def init_app(app: Flask) -> None:
     reference.init_app(app)
     mailbox.init_app(app)
     scaffold.init_app(app)
+    stage.init_app(app)

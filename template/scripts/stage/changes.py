@@ -1,0 +1,132 @@
+"""What an update did to each file: new, changed, gone, in conflict, or a binary replaced."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scripts.stage import engine
+from scripts.stage.project import PROJECT, git
+
+EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # The file that both sides added begins empty.
+FEW = 4
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The paths, kind by kind."""
+
+    new: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    collisions: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def lines(self) -> list[str]:
+        """One line a file; files of one new folder share a line."""
+        kinds = {
+            "new": by_folder(self.new),
+            "changed": self.changed,
+            "GONE": self.gone,
+            "REPLACED": self.replaced,
+            "CONFLICT": self.conflicts,
+            "COLLISION": self.collisions,
+        }
+        return [f"{kind:10}{path}" for kind, paths in kinds.items() for path in paths]
+
+    def warnings(self) -> list[str]:
+        """What somebody must look at, and why."""
+        said = []
+        if self.collisions:
+            said.append(
+                "COLLISION: you have a file where the template brings one of the same name. "
+                "Give yours another name first, then the climb adds the template's."
+            )
+        if self.gone:
+            said.append(
+                "GONE: the template doesn't have the file any more, and your edits in it go with "
+                "it. It stays in git's history: git restore --source=HEAD PATH"
+            )
+        if self.replaced:
+            said.append(
+                "REPLACED: a binary file can't be merged, so the template's takes the place of "
+                "yours. Yours comes back with: git restore --source=HEAD PATH"
+            )
+        return said
+
+
+def by_folder(paths: list[str]) -> list[str]:
+    """Many files of one folder are one line, `folder/ (12 files)`."""
+    shown: dict[str, list[str]] = {}
+    for path in paths:
+        shown.setdefault("/".join(path.split("/")[:3][: path.count("/")]), []).append(path)
+    lines = []
+    for folder, inside in sorted(shown.items()):
+        together = folder and len(inside) >= FEW
+        lines += [f"{folder}/ ({len(inside)} files)"] if together else inside
+    return lines
+
+
+def of(project: Path) -> Changes:
+    """What is different from the last commit. Marks new files in the index, so use it on a copy."""
+    undecided = unmerged(project)
+    git(project, "add", "--all", "--intent-to-add", ".")
+    return sort_out(project, undecided)
+
+
+def since(project: Path) -> Changes:
+    """The same, for a project that was just updated: its index stays as it is."""
+    return sort_out(project, unmerged(project), untracked(project))
+
+
+def sort_out(project: Path, undecided: dict[str, bool], more: tuple[str, ...] = ()) -> Changes:
+    listed = git(project, "diff", "HEAD", "--relative", "--name-status", "--no-renames", "-z")
+    fields = listed.split("\0")
+    kinds = dict(zip(fields[1::2], fields[0::2], strict=False)) | dict.fromkeys(more, "A")
+    binary = binaries(project)
+    changes = Changes()
+    for path, kind in sorted((kinds | dict.fromkeys(undecided, "U")).items()):
+        if kind == "U":
+            (changes.collisions if undecided[path] else changes.conflicts).append(path)
+        elif kind == "A":
+            changes.new.append(path)
+        elif kind == "D":
+            changes.gone.append(path)
+        else:
+            (changes.replaced if path in binary else changes.changed).append(path)
+    return changes
+
+
+def unmerged(project: Path) -> dict[str, bool]:
+    """The paths in conflict, each with whether both sides added the file."""
+    found: dict[str, bool] = {}
+    for line in filter(None, git(project, "ls-files", "--unmerged", "-z", ".").split("\0")):
+        about, path = line.split("\t", 1)
+        _, content, side = about.split()
+        found[path] = found.get(path, False) or (side == "1" and content == EMPTY)
+    return found
+
+
+def untracked(project: Path) -> tuple[str, ...]:
+    listed = git(project, "ls-files", "--others", "--exclude-standard", "-z", ".")
+    return tuple(filter(None, listed.split("\0")))
+
+
+def binaries(project: Path) -> set[str]:
+    counted = git(project, "diff", "HEAD", "--relative", "--numstat", "--no-renames", "-z")
+    lines = (line.split("\t", 2) for line in counted.split("\0") if line.startswith("-\t-"))
+    return {path for _, _, path in lines}
+
+
+def rehearse(stage: str | None) -> Changes:
+    """Climb in a copy of what is committed, and tell what became of each file."""
+    repository = git(PROJECT, "rev-parse", "--show-toplevel")
+    inner = git(PROJECT, "rev-parse", "--show-prefix")  # Not empty where projects share one.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        copy = Path(folder) / "copy"
+        git(PROJECT, "clone", "--quiet", "--no-hardlinks", repository, str(copy))
+        engine.update(copy / inner, stage)
+        return of(copy / inner)
