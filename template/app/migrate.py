@@ -40,7 +40,7 @@ one_package = click.argument("package", required=False, type=click.Choice(list(P
 
 def owns(package: str, table: str) -> bool:
     """Whether a table is the package's: the template's carry its name, all others the team owns."""
-    if table.startswith("alembic_version"):
+    if table.startswith(("alembic_version", "_promote")):
         return False
     return not table.startswith(PREFIXES) if package == TEAMS else table.startswith(f"{package}_")
 
@@ -82,9 +82,15 @@ def format_new_revisions(config: Config) -> None:
 @contextmanager
 def connecting(app: Flask, package: str) -> Iterator[Connection]:
     """A connection as the owner of the tables; on PostgreSQL, one process at a time."""
-    settings = app.config["SETTINGS"]
-    url = settings.migrations_url_of(package)
-    engine = create_engine(absolute(app, url), poolclass=NullPool, connect_args=patience(url))
+    url = app.config["SETTINGS"].migrations_url_of(package)
+    with opening(absolute(app, url)) as connection:
+        yield connection
+
+
+@contextmanager
+def opening(url: str) -> Iterator[Connection]:
+    """A connection to change tables with, at a URL."""
+    engine = create_engine(url, poolclass=NullPool, connect_args=patience(url))
     if engine.dialect.name == "sqlite":
         make_ddl_transactional(engine)
     try:

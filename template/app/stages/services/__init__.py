@@ -1,7 +1,12 @@
 """The services stage: each package may be a process of its own, with a database of its own."""
 
+from importlib import import_module
+
 from flask import Flask
+
+PARTS = ("promote",)
 
 
 def init_app(app: Flask) -> None:
-    """Nothing yet."""
+    for part in PARTS:
+        import_module(f"{__name__}.{part}").init_app(app)
