@@ -17,8 +17,8 @@ MAKE = (
         "rows_done bigint NOT NULL, complete integer NOT NULL)"
     ),
     (
-        "CREATE TABLE IF NOT EXISTS _promote_later (place integer PRIMARY KEY, turn integer NOT NULL, "
-        "statement text NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS _promote_later (place integer PRIMARY KEY, "
+        "turn integer NOT NULL, statement text NOT NULL)"
     ),
 )
 TABLES = ("_promote_run", "_promote_progress", "_promote_later")

@@ -179,12 +179,11 @@ def look_at_target(side: Side, service: str, source: Side | None, plan: Plan) ->
     if run is None:
         full = [name for name in side.all_tables() if side.count(name)]
         strange = [name for name in full if not name.startswith("alembic_version")]
-        plan.blockers += [
-            (
-                f"{service}: {side.shown} isn't empty ({', '.join(strange[:5])}). Promote fills empty "
-                "databases only; give it a new one."
+        if strange:
+            plan.blockers.append(
+                f"{service}: {side.shown} isn't empty ({', '.join(strange[:5])}). Promote fills "
+                "empty databases only; give it a new one."
             )
-        ] * bool(strange)
     elif run.service != service:
         plan.blockers.append(f"{service}: {side.shown} is already being filled for {run.service}.")
     elif source is not None and run.source != source.shown:
