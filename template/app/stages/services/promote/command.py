@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from app import migrate
 from app.stages.services.promote import freezing
+from app.stages.services.promote.copying import BATCH
 from app.stages.services.promote.errors import Refused
 from app.stages.services.promote.ledger import Ledger
 from app.stages.services.promote.plan import Plan, plan_of
@@ -107,10 +108,17 @@ def show_tenants(tenants: dict[str, tuple[int, str]]) -> None:
 @from_source
 @to_targets
 @leave_behind
-def copy_command(source: str, leave: tuple[str, ...], **given: str | None) -> None:
+@click.option(
+    "--batch",
+    default=BATCH,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Rows in one transaction.",
+)
+def copy_command(source: str, leave: tuple[str, ...], batch: int, **given: str | None) -> None:
     """First pass, while the product runs. Run it again after whatever interrupted it."""
     with plain_refusals():
-        done = copy(absolute(source), targets_from(given), leave=leave)
+        done = copy(absolute(source), targets_from(given), leave=leave, size=batch)
     rate = done.rows_now / max(done.seconds, 1e-6)
     click.echo(
         f"Copied {done.rows:,} rows ({done.rows_now:,} now, in {done.seconds:.1f} s: {rate:,.0f} "
