@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Flask, g
+from flask import Flask, current_app, g
 from sqlalchemy import Index, select
 from sqlalchemy.orm import Mapped
 
@@ -30,7 +30,8 @@ class AuditRow(SharedModel):
 
 
 def init_app(app: Flask) -> None:
-    """Nothing to set up: the table is enough."""
+    """A later stage may want to be told of each deed: it adds itself to `deeds`."""
+    app.extensions["deeds"] = []
 
 
 def note(action: str, target: object = "", **details: Any) -> None:
@@ -45,6 +46,8 @@ def note(action: str, target: object = "", **details: Any) -> None:
         details=orjson.dumps(details).decode(),
     )
     db.session.add(row)
+    for tell in current_app.extensions["deeds"]:
+        tell(row)
 
 
 def recent(limit: int = 50, *, before: UUID | None = None) -> list[AuditRow]:

@@ -3,6 +3,9 @@
 `publish` writes a row (a transactional outbox) in the caller's transaction; after the commit the
 worker hands it to each listener, in the tenant it happened in. A listener that fails is tried
 again; the inbox remembers which ones have heard, so none hears twice.
+
+A later stage may carry events between processes instead: it sets `app.extensions["transport"]`,
+takes the rows from the outbox itself, and hands them over with `hand_over` where they arrive.
 """
 
 from collections.abc import Callable
@@ -13,8 +16,8 @@ from uuid import UUID
 
 import orjson
 import structlog
-from flask import Flask
-from sqlalchemy import CheckConstraint, Index, select
+from flask import Flask, current_app
+from sqlalchemy import CheckConstraint, Index, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import queue
@@ -26,6 +29,8 @@ log = structlog.get_logger()
 
 # With pauses that double up to an hour, that's a day: an outage of a neighbour loses nothing.
 ATTEMPTS = 30
+# What was delivered is kept as long as somebody may want to deliver it again.
+KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ def on(name: str) -> Callable[[Listener], Listener]:
 def init_app(app: Flask) -> None:
     queue.add_task(app, "deliver_event", deliver)
     queue.add_sweep(app, ask_for_forgotten_events)
+    queue.add_sweep(app, forget_what_is_old)
 
 
 def deliver(event_id: str) -> None:
@@ -180,9 +186,26 @@ def put_off(row: OutboxRow, error: Exception) -> None:
 
 
 def ask_for_forgotten_events() -> None:
-    """Find events whose message was lost."""
+    """Find events whose message was lost. Another transport looks for its own."""
+    if "transport" in current_app.extensions:
+        return
     forgotten = select(OutboxRow.id).where(
         OutboxRow.state == "pending", OutboxRow.due_at < now() - timedelta(seconds=10)
     )
     for event_id in db.session.scalars(forgotten.limit(1000)):
         queue.ask("deliver_event", str(event_id))
+
+
+def forget_what_is_old() -> None:
+    """Delete what was delivered and heard long ago, a day later what was heard than delivered.
+
+    An event that is delivered again meets its note in the inbox as long as it can be.
+    """
+    old, older = now() - KEPT, now() - KEPT - timedelta(days=1)
+    delivered = OutboxRow.state == "delivered"
+    for statement in (
+        delete(OutboxRow).where(delivered, OutboxRow.at < old),
+        delete(InboxRow).where(InboxRow.heard_at < older),
+    ):
+        db.session.execute(statement.execution_options(synchronize_session=False))
+    db.session.commit()

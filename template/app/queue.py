@@ -7,7 +7,7 @@ only says "now", so a lost message costs a minute (the sweep finds the row), nev
 import logging.config
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 import structlog
@@ -29,11 +29,22 @@ LONGEST_PAUSE_SECONDS = 3600.0
 Task = Callable[..., None]
 
 
+class Companion(Protocol):
+    """What runs beside the jobs, in threads of its own."""
+
+    def start(self) -> None:
+        """Start, and answer at once."""
+
+    def stop(self) -> None:
+        """End what is under way, within the worker's grace."""
+
+
 def init_app(app: Flask) -> None:
     """Make the queue and the tasks it knows; each runs in an application context of its own."""
     app.extensions["queue"] = queue = make_queue(app)
     app.extensions["tasks"] = {}
     app.extensions["sweeps"] = []
+    app.extensions["companions"] = []
     queue.periodic_task(crontab(minute="*"), name="sweep")(lambda: sweep(app))
     app.cli.add_command(worker)
 
@@ -66,6 +77,11 @@ def add_task(app: Flask, name: str, work: Task) -> None:
 def add_sweep(app: Flask, find: Callable[[], None]) -> None:
     """`find` asks again, each minute and at start, for work whose message was lost."""
     app.extensions["sweeps"].append(find)
+
+
+def add_companion(app: Flask, companion: Companion) -> None:
+    """`companion` runs where the worker runs: a later stage has more for it to do."""
+    app.extensions["companions"].append(companion)
 
 
 def sweep(app: Flask) -> None:
@@ -119,8 +135,20 @@ def forget_what_was_rolled_back(session: TenantSession) -> None:
 class EmbeddedConsumer(Consumer):
     """A consumer in threads of the web process, which keeps its own signal handlers."""
 
+    companions: list[Companion]
+
     def _set_signal_handlers(self) -> None:
         pass
+
+    def start(self) -> None:
+        super().start()
+        for companion in self.companions:
+            companion.start()
+
+    def stop(self, graceful: bool = False) -> None:
+        for companion in self.companions:
+            companion.stop()
+        super().stop(graceful)
 
 
 def start_embedded(app: Flask) -> Consumer | None:
@@ -133,6 +161,7 @@ def start_embedded(app: Flask) -> Consumer | None:
         max_delay=POLL_SECONDS,
         shutdown_timeout=GRACE_SECONDS,
     )
+    consumer.companions = app.extensions["companions"]
     sweep(app)
     consumer.start()
     return consumer
@@ -157,11 +186,18 @@ def worker(threads: int) -> None:
     logging.config.dictConfig(logs.of_libraries(settings))
     log.info("worker started", threads=threads, queue="redis" if settings.redis_url else "file")
     sweep(app)
-    Consumer(
+    consumer = Consumer(
         app.extensions["queue"],
         workers=threads,
         max_delay=POLL_SECONDS,
         # What containers are stopped with: a job that is nearly done may end.
         graceful_signal="TERM",
         shutdown_timeout=GRACE_SECONDS,
-    ).run()
+    )
+    for companion in app.extensions["companions"]:
+        companion.start()
+    try:
+        consumer.run()
+    finally:
+        for companion in app.extensions["companions"]:
+            companion.stop()

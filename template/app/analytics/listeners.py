@@ -1,8 +1,12 @@
 """What analytics hears: the facts it is told, and what happens in auth and billing."""
 
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 import orjson
 
-from app.analytics.calls import RECORDED
+from app.analytics.calls import BACKFILLED, RECORDED, Happened, keep_all
 from app.analytics.keeping import keep
 from app.analytics.models import Fact
 from app.db import db
@@ -14,6 +18,17 @@ from app.tenancy import current_tenant
 def keep_what_was_recorded(event: Event) -> None:
     """Keep a fact that a package or a feature recorded."""
     keep_once(event, event.facts["what"], event.facts["facts"])
+
+
+@on(BACKFILLED)
+def keep_what_happened_before(event: Event) -> None:
+    """Keep a part of a history that another service handed in."""
+    keep_all(happened(one) for one in event.facts["history"])
+
+
+def happened(told: dict[str, Any]) -> Happened:
+    actor_id = UUID(told["actor_id"]) if told["actor_id"] else None
+    return Happened(told["name"], datetime.fromisoformat(told["at"]), actor_id, told["facts"])
 
 
 # What auth and billing say happened, and the words it's counted under. They are neighbours,

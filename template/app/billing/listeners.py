@@ -7,7 +7,7 @@ from app.billing.jobs import report
 from app.billing.payments.driver import is_running, payments
 from app.billing.plans import plans
 from app.billing.refusals import LimitReached
-from app.billing.subscriptions import subscription
+from app.billing.subscriptions import GRANTED, grant, subscription
 from app.errors import Unavailable
 from app.events import Event, on
 from app.jobs import later
@@ -27,6 +27,12 @@ def count_what_was_used(event: Event) -> None:
         later(report)
     else:
         fact.told_at = event.at  # There is nobody to tell.
+
+
+@on(GRANTED)
+def grant_what_was_granted_elsewhere(event: Event) -> None:
+    """Put the tenant on a plan that another service granted it."""
+    grant(event.facts["plan"])
 
 
 @auth.before_joining

@@ -1,0 +1,26 @@
+"""Events between services: from each outbox through Redis streams to whoever listens.
+
+    publish → outbox → relay → stream → consumer → listener and inbox
+
+With SERVES=all everybody lives in one process and the queue carries events, as in the prototype.
+"""
+
+from flask import Flask
+
+from app import queue
+from app.stages.services.events import commands, deeds, metrics, streams
+from app.stages.services.events.consumer import Consumer
+from app.stages.services.events.relay import Relay, Waker
+
+
+def init_app(app: Flask) -> None:
+    commands.init_app(app)
+    if app.config["SETTINGS"].serves == "all":
+        return
+    app.extensions["transport"] = "streams"
+    streams.init_app(app)
+    app.extensions["tasks"]["deliver_event"] = Waker(app)
+    queue.add_companion(app, Relay(app))
+    queue.add_companion(app, Consumer(app))
+    deeds.init_app(app)
+    metrics.init_app(app)
