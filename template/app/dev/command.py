@@ -4,14 +4,16 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import make_url
 
-from app import create_app, migrate
+from app import create_app, migrate, stage
 from app.db import db
 from app.dev.postgres import Postgres
 from app.dev.processes import Processes
@@ -23,7 +25,9 @@ DATABASE = "app"
 
 
 def init_app(app: Flask) -> None:
-    app.cli.add_command(dev)
+    """A stage that runs more than this brings a `flask dev` of its own."""
+    module = stage.module_of("dev")
+    app.cli.add_command(import_module(module).dev if module else dev)
 
 
 @click.command("dev")
@@ -112,9 +116,13 @@ def database_url(postgres: bool) -> Iterator[str | None]:
 
 
 @contextmanager
-def embedded() -> Iterator[Postgres]:
+def embedded(*, left_behind: Literal["refuse", "stop"] = "refuse") -> Iterator[Postgres]:
+    """A PostgreSQL while it's needed; one that was left behind is for whoever knows it's nobody's
+    to stop."""
     server = Postgres(Path(current_app.instance_path) / "postgres")
     try:
+        if left_behind == "stop":
+            server.stop_what_was_left_behind()
         server.start()
     except (OSError, RuntimeError) as error:
         raise click.ClickException(f"PostgreSQL doesn't start: {error}") from None

@@ -78,6 +78,13 @@ class Postgres:
             )
         note.unlink()
 
+    def stop_what_was_left_behind(self) -> None:
+        """Stop the server of somebody who was killed, for callers who know that nobody has it."""
+        try:
+            self.refuse_a_second_server()
+        except ServerRuns:
+            self.stop()
+
     def stop(self) -> None:
         """Stop at once, without waiting for clients to leave."""
         self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")

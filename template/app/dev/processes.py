@@ -23,13 +23,13 @@ STOPPING = [
 
 
 class Process:
-    """One process: a `flask` command that is started again when a file changes."""
+    """One process: a command that is started again when a file changes."""
 
     def __init__(
         self, name: str, command: list[str], env: Mapping[str, str], listener: socket | None = None
     ) -> None:
         self.name = name
-        self.command = [sys.executable, "-m", "flask", *command]
+        self.command = command
         self.env = dict(env)
         self.listener = listener
         self.running: subprocess.Popen[bytes] | None = None
@@ -64,11 +64,13 @@ class Process:
         self.see_that_it_goes(PATIENCE_FOR_A_CHANGE_SECONDS)
         self.start()
 
-    def notice_its_end(self) -> None:
+    def notice_its_end(self) -> bool:
         """Say that it ended by itself, as for an error in the code; a change brings it back."""
-        if self.running is not None and (code := self.running.poll()) is not None:
-            self.running = None
-            say(f"The {self.name} stopped ({code}). It starts again when a file changes.", "red")
+        if self.running is None or (code := self.running.poll()) is None:
+            return False
+        self.running = None
+        say(f"The {self.name} stopped ({code}). It starts again when a file changes.", "red")
+        return True
 
 
 class Processes:
@@ -81,7 +83,7 @@ class Processes:
         self.over = False
 
     def add(self, name: str, *command: str) -> None:
-        self.all.append(Process(name, list(command), self.env))
+        self.all.append(Process(name, flask(*command), self.env))
 
     def add_server(self, listener: socket) -> None:
         """Add the web server on a socket that stays open between two of its lives.
@@ -92,8 +94,7 @@ class Processes:
         listener.set_inheritable(True)
         host, port = listener.getsockname()[:2]
         ours = {"WERKZEUG_RUN_MAIN": "true", "WERKZEUG_SERVER_FD": str(listener.fileno())}
-        command = ["--app", "app.dev.web", "--debug", "run", "--no-reload", "--debugger"]
-        command += ["--host", host, "--port", str(port)]
+        command = server_at(host, port)
         self.all.append(Process("server", command, {**self.env, **ours}, listener))
 
     def run(self) -> None:
@@ -111,27 +112,46 @@ class Processes:
 
     def watch(self) -> None:
         seen = state_of(self.folder)
-        for process in self.all:
-            process.start()
+        self.start_all()
         while not self.over:
             time.sleep(LOOK_SECONDS)
             if self.over:
                 break  # Ctrl-C reaches them all: that they end now is no news.
             now = state_of(self.folder)
             if now == seen:
-                for process in self.all:
-                    process.notice_its_end()
+                ended = [process.notice_its_end() for process in self.all]
+                if any(ended):
+                    self.changed()
                 continue
             say(f"{changed_in(seen, now)} changed: starting again.", "yellow")
             seen = now
             for process in self.all:
                 process.start_again()
+            self.changed()
+
+    def changed(self) -> None:
+        """Which processes there are has changed. For those who keep a list."""
+
+    def start_all(self) -> None:
+        for process in self.all:
+            process.start()
 
     def stop_all(self) -> None:
         for process in self.all:
             process.ask_to_stop()
         for process in self.all:
             process.see_that_it_goes(PATIENCE_SECONDS)
+
+
+def flask(*words: str) -> list[str]:
+    """A `flask` command of the Python that runs this."""
+    return [sys.executable, "-m", "flask", *words]
+
+
+def server_at(host: str, port: int) -> list[str]:
+    """The development server, which leaves reloading to us."""
+    run = ("run", "--no-reload", "--debugger", "--host", host, "--port", str(port))
+    return flask("--app", "app.dev.web", "--debug", *run)
 
 
 def state_of(folder: Path) -> dict[str, int]:

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from flask import Flask
 
-PARTS = ("promote", "events")
+PARTS = ("promote", "events", "gateway")
 
 
 def init_app(app: Flask) -> None:
