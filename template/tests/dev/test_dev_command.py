@@ -15,12 +15,15 @@ from urllib.request import urlopen
 
 import pytest
 
+from app import stage
 from app.access import UndeclaredAccess
 from app.dev import command, web
 from app.dev.postgres import Postgres, somebody_listens
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
+# A later stage may start more than this by itself; it still can what is tested here.
+IN_ONE_PROCESS = ["--together"] if stage.module_of("dev") else []
 
 pytestmark = [
     pytest.mark.processes,
@@ -40,7 +43,7 @@ class Dev:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flask", "dev", *options],
+                [sys.executable, "-m", "flask", "dev", *IN_ONE_PROCESS, *options],
                 cwd=root,
                 env={**clean, **env},
                 stdout=log,
