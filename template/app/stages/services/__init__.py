@@ -4,7 +4,14 @@ from importlib import import_module
 
 from flask import Flask
 
-PARTS = ("promote", "events", "gateway")
+PARTS = (
+    "keys",
+    "published",
+    "guard",
+    "events",
+    "gateway",
+    "promote",
+)
 
 
 def init_app(app: Flask) -> None:
