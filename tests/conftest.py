@@ -10,6 +10,8 @@ import yaml
 
 from tests.world import Project, Release
 
+collect_ignore_glob = ["teams/*/files/*"]  # A team's tests run in the team's project.
+
 GIT_SETTINGS = """\
 [user]
     name = Test

@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 ROLLED_BACK = "A migration failed and was rolled back; the tables are as before it."
 LOCK = 0x57A6EC0AC4
 TEAMS = "features"
+ANSWERS = HERE.parent / ".copier-answers.yml"  # A project has it, the template itself hasn't.
 REVISION = re.compile(r"""^revision(?:: str)? = ["'](.+)["']""", re.MULTILINE)
 PREFIXES = tuple(f"{package}_" for package in PACKAGES if package != TEAMS)
 
@@ -276,9 +277,14 @@ def downgrade_command(package: str, revision: str) -> None:
 @cli.command("revision")
 @click.option("-m", "--message", required=True, help="What changes, in a few words.")
 @click.option("--empty", is_flag=True, help="Don't look at the models; for a data migration.")
-@click.option("--package", default=TEAMS, type=click.Choice(list(PACKAGES)), hidden=True)
+@click.option(
+    "--package",
+    default=TEAMS,
+    type=click.Choice(list(PACKAGES)),
+    help="The template's package whose tables you changed.",
+)
 def revision_command(message: str, empty: bool, package: str) -> None:
-    """Write a migration for your features from what changed in their models."""
+    """Write a migration from what changed in the models of your features."""
     with plain_errors():
         file = write_revision(current_app, package, message, empty=empty)
     click.echo(f"Wrote {file}. Read it, then run: uv run flask db upgrade")
@@ -286,15 +292,30 @@ def revision_command(message: str, empty: bool, package: str) -> None:
 
 def write_revision(app: Flask, package: str, message: str, *, empty: bool = False) -> Path:
     """Write a migration from what the models have and the tables don't."""
-    count = len(list(versions_of(package).glob("*.py")))
+    branch, after = place_of_next(package)
+    count = len(list(versions_of(package).glob(f"{branch}_[0-9]*.py")))
     with connecting(app, package) as connection:
         script = command.revision(
             config_of(package, connection),
             message,
             autogenerate=not empty,
-            rev_id=f"{package}_{count + 1:04}",
+            head=after,
+            rev_id=f"{branch}_{count + 1:04}",
         )
     return Path(cast(Any, script).path)
+
+
+def place_of_next(package: str) -> tuple[str, str]:
+    """How the next migration's number begins, and which one it follows.
+
+    A team's change of the template's tables is a branch of its own (`auth_yours_0001`): what the
+    template adds later never meets it, and both are applied.
+    """
+    if package == TEAMS or not ANSWERS.exists():
+        return package, "head"
+    branch = f"{package}_yours"
+    heads = sorted(heads_of(package), key=lambda head: head.startswith(branch))
+    return branch, heads[-1]
 
 
 @cli.command("merge")

@@ -96,7 +96,7 @@ def take_back() -> None:
 
 def is_alive(process: int) -> bool:
     """Whether that process is there; on Windows, where asking would end it, it's taken as gone."""
-    if os.name == "nt":
+    if os.name == "nt" or is_only_a_name(process):
         return False
     try:
         os.kill(process, 0)
@@ -105,3 +105,11 @@ def is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_only_a_name(process: int) -> bool:
+    """Whether it has ended and nobody has asked yet how (a zombie, on Linux)."""
+    with suppress(OSError):
+        said = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+        return said.rpartition(")")[2].split()[0] == "Z"
+    return False
