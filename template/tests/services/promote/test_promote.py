@@ -17,6 +17,7 @@ pytestmark = pytest.mark.postgres
 TEAMS = [team.FOLDERS, team.NOTES, team.CURRENCIES, team.TAGS, team.TAGGED, team.CLICKS]
 
 
+@pytest.mark.parametrize("target_kind", ["postgresql", "sqlite"], indirect=True)
 def test_every_value_arrives_as_it_was(world):
     promote(world.source, world.targets)
 
@@ -57,6 +58,7 @@ def world_column(world, service, column):
         return list(connection.scalars(sa.select(column)))
 
 
+@pytest.mark.parametrize("target_kind", ["postgresql", "sqlite"], indirect=True)
 def test_the_second_pass_carries_what_was_written_since(world):
     copy(world.source, world.targets, size=7)
     write_more(world)

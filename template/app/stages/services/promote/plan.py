@@ -74,6 +74,8 @@ def open_into(sides: dict[str, Side], name: str, url: str, plan: Plan) -> None:
     """Open a side for reading; a target that's a SQLite file may not be there yet."""
     path = file_of(url)
     if name != "source" and path is not None and not path.exists():
+        known = [one for one, theirs in plan.targets.items() if theirs == url and one < name]
+        plan.blockers += [f"{one} and {name} are one database ({url})." for one in known]
         return
     try:
         sides[name] = opened(url, writing=False)

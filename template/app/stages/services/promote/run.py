@@ -110,6 +110,7 @@ def copy(
         for target in theirs.values():
             ledger = Ledger(target)
             ledger.put_back(SOON)
+            target.analyse()
             ledger.enter(COPIED)
         bar.close()
         return Copied(bar.done, bar.done - already, time.monotonic() - bar.started)

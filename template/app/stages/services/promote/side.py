@@ -117,7 +117,11 @@ class Side(ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Set the sequences, and let the planner know its new tables."""
+        """Set the sequences, and see that no row refers to one that isn't there."""
+
+    @abstractmethod
+    def analyse(self) -> None:
+        """Let the planner know its new tables."""
 
 
 def opened(url: str, *, writing: bool) -> Side:

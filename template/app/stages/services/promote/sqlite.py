@@ -177,6 +177,8 @@ class SqliteSide(Side):
     def settle(self) -> None:
         if broken := self.broken_references():
             raise Refused(f"{self.shown}: {'; '.join(broken)}.")
+
+    def analyse(self) -> None:
         self.execute("ANALYZE")
 
     # --- A source that nobody writes to --------------------------------------------------------

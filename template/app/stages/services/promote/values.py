@@ -239,8 +239,13 @@ def canon_numeric(text: str) -> str:
     return format(number.normalize(), "f") if number.is_finite() else str(number)
 
 
+def canon_float(text: str) -> str:
+    """SQLite doesn't tell -0.0 from 0.0."""
+    return repr(float(text) + 0.0)
+
+
 def canon_single(text: str) -> str:
-    return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
+    return canon_float(str(struct.unpack("f", struct.pack("f", float(text)))[0]))
 
 
 def canon_json(text: str) -> str:
@@ -249,7 +254,7 @@ def canon_json(text: str) -> str:
 
 CANONS: dict[str, Callable[[str], str]] = {
     "numeric": canon_numeric,
-    "float": lambda text: repr(float(text)),
+    "float": canon_float,
     "single": canon_single,
     "jsonb": canon_json,
     "padded": lambda text: text.rstrip(" "),
