@@ -7,6 +7,9 @@ from flask import Flask
 PARTS = (
     "keys",
     "published",
+    "proof",
+    "client",
+    "internal",
     "guard",
     "events",
     "gateway",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.limits import limiter
 from app.stages.services.settings import SERVICES
@@ -29,13 +29,19 @@ def service(app: Flask, make_app: Callable[..., Flask]) -> Iterator[Callable[...
     vars(limiter).update(limits)
 
 
+class KeepsConnections(WSGIRequestHandler):
+    """As a real server does."""
+
+    protocol_version = "HTTP/1.1"
+
+
 @pytest.fixture
 def answering() -> Iterator[Callable[[Wsgi], str]]:
     """Lets a WSGI application answer on a port of its own, and says where."""
     servers = []
 
     def serve(wsgi: Wsgi) -> str:
-        server = make_server("127.0.0.1", 0, wsgi, threaded=True)
+        server = make_server("127.0.0.1", 0, wsgi, threaded=True, request_handler=KeepsConnections)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
