@@ -5,9 +5,11 @@ addresses with PORT set, as containers and platforms have it.
 """
 
 import os
+import signal
+from threading import Timer
 from typing import Any
 
-from app import logs, queue, settings
+from app import health, logs, queue, settings
 
 given = settings.load()  # A bad setting is said once, and nothing starts.
 
@@ -31,6 +33,21 @@ graceful_timeout = 20
 # The application logs each request, with more than an access log knows.
 accesslog = None
 logconfig_dict = logs.of_libraries(given)
+
+
+def when_ready(server: Any) -> None:
+    """Told to stop, say so first, so that whoever sends us requests can look elsewhere."""
+    if not given.drain_seconds:
+        return
+
+    def leave(number: int, _frame: Any) -> None:
+        if health.is_leaving():  # Told a second time: at once.
+            server.signal(number, None)
+            return
+        health.leave()
+        Timer(given.drain_seconds, server.signal, (number, None)).start()
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def post_worker_init(worker: Any) -> None:

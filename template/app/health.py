@@ -1,5 +1,7 @@
 """Health: is the process alive, and can it serve? For load balancers, not for people."""
 
+import mmap
+
 from flask import Blueprint, Flask, current_app
 from sqlalchemy import text
 
@@ -7,6 +9,9 @@ from app.access import public
 from app.db import PACKAGES, db
 
 bp = Blueprint("health", __name__)
+
+# Whether we are about to stop: one byte that gunicorn and its workers share.
+LEAVING = mmap.mmap(-1, 1)
 
 
 def init_app(app: Flask) -> None:
@@ -16,9 +21,9 @@ def init_app(app: Flask) -> None:
 @bp.get("/healthz")
 @public
 def live():
-    """The process answers. It says nothing about the database, or a short outage of it would
-    make an orchestrator restart every replica."""
-    return {"status": "ok"}
+    """The process takes requests. It says nothing about the database, or a short outage of it
+    would make an orchestrator restart every replica."""
+    return ({"status": "leaving"}, 503) if is_leaving() else {"status": "ok"}
 
 
 @bp.get("/readyz")
@@ -27,11 +32,22 @@ def ready():
     """The process can serve: every database answers and has the tables that this code needs."""
     from app.migrate import pending  # Alembic is slow to import.
 
+    if is_leaving():
+        return {"status": "leaving", "checks": {}}, 503
     checks = {"database": check_databases()}
     if checks["database"] == "ok":
         checks["migrations"] = "ok" if not pending(current_app) else "flask db upgrade is due"
     good = set(checks.values()) == {"ok"}
     return {"status": "ok" if good else "not ready", "checks": checks}, 200 if good else 503
+
+
+def leave() -> None:
+    """Say from now on that nothing new should come here."""
+    LEAVING[0] = 1
+
+
+def is_leaving() -> bool:
+    return LEAVING[0] == 1
 
 
 def check_databases() -> str:

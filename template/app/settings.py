@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         "INFO", description="How much is logged."
     )
     threads: int = Field(4, ge=1, le=64, description="Threads of each gunicorn worker.")
+    drain_seconds: float = Field(
+        0,
+        ge=0,
+        le=30,
+        description="How long gunicorn, told to stop, first says at /healthz that it leaves.",
+    )
     web_concurrency: int = Field(2, ge=1, le=64, description="gunicorn workers.")
 
     @field_validator("secret_key_fallbacks", "encryption_keys", mode="before")

@@ -19,7 +19,7 @@ from tests.jobs import work
 def create_app() -> Flask:
     Flask.auto_find_instance_path = lambda _app: os.environ["SERVED_INSTANCE"]
     app = create()
-    app.add_url_rule("/slow", view_func=slow)
+    app.add_url_rule("/slow", view_func=slow, methods=["GET", "POST"])
     app.add_url_rule("/job", view_func=job)
     app.add_url_rule("/broken", view_func=broken)
     return app
@@ -30,6 +30,10 @@ def slow():
     structlog.get_logger().info("slow began")
     time.sleep(float(request.args["seconds"]))
     return {"process": os.getpid()}
+
+
+# No form, so that programs may write here without a token.
+slow.signed_by_sender = True
 
 
 @public

@@ -34,11 +34,15 @@ class Part(Process):
         asks: str = "",
         reloads: bool = True,
         wants_socket: bool = False,
+        outlasts: bool = False,
     ) -> None:
         super().__init__(name, command, env)
         self.port, self.asks = port, asks
         self.reloads = reloads
         self.wants_socket = wants_socket
+        # Ctrl-C at a terminal reaches a whole group at once. What the others need until their end
+        # is in a group of its own, and goes when we say so.
+        self.group = 0 if outlasts else None
         self.prefix = name
 
     def start(self) -> None:
@@ -59,6 +63,7 @@ class Part(Process):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=sockets,
+            process_group=self.group,
         )
         threading.Thread(target=self.relay, args=(self.running.stdout,), daemon=True).start()
 
