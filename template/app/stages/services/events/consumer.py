@@ -150,8 +150,8 @@ class Consumer(Loop):
 
     def begin_again(self) -> None:
         """Give everything back: what was given and not acknowledged is read again."""
-        for partition in list(self.held.values()):
-            self.let_go(partition)
+        self.leases.release(*map(self.lease_of, self.held))
+        self.held.clear()
         self.balanced_at = 0.0
         self.ready = False
 

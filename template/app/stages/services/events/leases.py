@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 
@@ -41,8 +42,7 @@ class Leases:
     def stop(self) -> None:
         """Release all, so that others needn't wait."""
         self.stopping.set()
-        for name in list(self.until):
-            self.release(name)
+        self.release(*self.until)
 
     def holds(self, name: str) -> bool:
         """Whether the lease is surely ours, by our own clock."""
@@ -59,20 +59,23 @@ class Leases:
             return True
         return False
 
-    def release(self, name: str) -> None:
-        self.until.pop(name, None)
+    def release(self, *names: str) -> None:
+        """Release leases, as far as Redis answers: it knows when they run out."""
+        for name in names:
+            self.until.pop(name, None)
         try:
-            self.release_script([name], [self.token])
-        except Exception as error:
-            log.info("lease not released, it runs out", lease=name, error=repr(error))
+            for name in names:
+                self.release_script([name], [self.token])
+        except RedisError as error:
+            log.info("leases not released, they run out", error=repr(error))
 
     def renew_all_the_time(self) -> None:
         while not self.stopping.wait(RENEW_SECONDS):
-            for name in list(self.until):
-                try:
+            try:
+                for name in list(self.until):
                     self.renew(name)
-                except Exception as error:
-                    log.warning("lease not renewed", lease=name, error=repr(error))
+            except RedisError as error:
+                log.warning("leases not renewed", error=repr(error))
 
     def renew(self, name: str) -> None:
         until = time.monotonic() + LEASE_SECONDS

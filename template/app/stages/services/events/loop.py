@@ -4,6 +4,7 @@ import threading
 
 import structlog
 from flask import Flask
+from redis.exceptions import RedisError
 
 from app.stages.services.events.leases import Leases
 from app.stages.services.events.streams import connect
@@ -51,7 +52,9 @@ class Loop:
                     failures = 0
                 except Exception as error:
                     failures += 1
-                    log.warning(f"{self.name} interrupted", error=repr(error), exc_info=error)
+                    away = isinstance(error, RedisError)  # That says it all.
+                    trace = None if away else error
+                    log.warning(f"{self.name} interrupted", error=repr(error), exc_info=trace)
                     self.begin_again()
                     self.stopping.wait(min(0.1 * 2**failures, LONGEST_PAUSE_SECONDS))
 
