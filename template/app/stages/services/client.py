@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, current_app, g
+from flask import Flask, current_app
 from pydantic import ValidationError
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
@@ -67,7 +67,6 @@ def exchange(service: str, path: str, body: bytes) -> bytes:
     """Ask until there is an answer, or it makes no more sense to. Raises `Unavailable`."""
     ends_at = time.monotonic() + deadline.left()
     breaker = breaker_of(service)
-    g.questions = g.get("questions", 0) + 1
     for number in range(TRIES):
         if not breaker.may_ask():
             raise failed(service, path, "it failed lately, and is left alone for a moment", number)

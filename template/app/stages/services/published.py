@@ -18,6 +18,8 @@ log = structlog.get_logger()
 FRESH = 300  # Seconds until a withdrawn key is noticed.
 NOT_AGAIN_WITHIN = 5  # Seconds: forged tokens must not make us ask the issuer each time.
 
+NOT_YET_WITHIN = 0.5  # As long as nothing is known, a question can't be answered.
+
 
 @dataclass
 class Published:
@@ -71,7 +73,8 @@ def keys_of(issuer: str, name: str) -> dict[str, dict[str, Any]]:
 def refresh(issuer: str, known: Published) -> None:
     """Fetch an issuer's keys, unless that was tried a moment ago. What is known is kept."""
     at = time.monotonic()
-    if known.tried_at and at - known.tried_at < NOT_AGAIN_WITHIN:
+    pause = NOT_AGAIN_WITHIN if known.fetched_at else NOT_YET_WITHIN
+    if known.tried_at and at - known.tried_at < pause:
         return
     known.tried_at = at
     try:
