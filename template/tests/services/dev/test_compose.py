@@ -1,0 +1,98 @@
+"""The files for containers: their databases are made by the real script in a real PostgreSQL.
+
+No image is pulled here.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+import yaml
+from sqlalchemy import make_url
+
+from app.dev.postgres import Postgres, programs
+from app.stages.services.settings import SERVICES, Settings
+from tests.browser import PROJECT
+
+COMPOSE = yaml.safe_load((PROJECT / "compose.services.yaml").read_text())["services"]
+PASSWORDS = {
+    f"{name.upper()}_{kind}_PASSWORD": f"{name}-{kind}"
+    for name in SERVICES
+    for kind in ("OWNER", "APP")
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("kind", ["", "-worker", "-migrate"])
+def test_each_process_gets_its_own_database_and_no_other(service, kind):
+    environment = COMPOSE[service + kind]["environment"]
+    urls = {name: value for name, value in environment.items() if name.endswith("DATABASE_URL")}
+
+    assert environment["SERVES"] == service
+    assert all(url.endswith(f"@postgres/{service}") for url in urls.values())
+    assert set(urls) == {"DATABASE_URL"} | ({"MIGRATIONS_DATABASE_URL"} if "mig" in kind else set())
+    assert "OWNER" not in urls["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_name_in_the_environment_is_a_setting(service):
+    known = {name.upper() for name in Settings.model_fields}
+
+    assert set(COMPOSE[service]["environment"]) <= known
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_every_container_is_hardened(name):
+    container = COMPOSE[name]
+
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    for port in container.get("ports", []):
+        assert port.startswith("127.0.0.1:")
+
+
+def test_only_the_gateway_and_the_mailbox_have_a_port():
+    assert {name for name, one in COMPOSE.items() if "ports" in one} == {"gateway", "mailpit"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with TemporaryDirectory(prefix="postgres-") as folder, Postgres(Path(folder)) as server:
+        subprocess.run(
+            ["sh", PROJECT / "deploy" / "services-databases.sh"],
+            env={
+                **os.environ,
+                **PASSWORDS,
+                "PATH": f"{programs()}:{os.environ['PATH']}",
+                "PGHOST": "127.0.0.1",
+                "PGPORT": str(server.port),
+                "POSTGRES_USER": "postgres",
+            },
+            check=True,
+            capture_output=True,
+        )
+        yield server
+
+
+@pytest.mark.postgres
+@pytest.mark.processes
+@pytest.mark.parametrize("role", [f"{s}{kind}" for s in SERVICES for kind in ("", "_owner")])
+def test_the_scripts_roles_open_their_own_database_and_no_other(server, role):
+    ours = role.removesuffix("_owner")
+
+    for name in (*SERVICES, "postgres", "template1"):
+        url = make_url(server.url(name)).set(drivername="postgresql", username=role)
+        if name == ours:
+            with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+                (may,) = connection.execute(
+                    "SELECT has_schema_privilege('public', 'CREATE')"
+                ).fetchone()
+            assert may is role.endswith("_owner")
+        else:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(url.render_as_string(hide_password=False))
