@@ -1,10 +1,12 @@
 """Three pretend teams have lived in a prototype, and climb with everything they made."""
 
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.teams.team import NAMES, Team
+from tests.climb.command import stage
+from tests.teams.team import HERE, NAMES, Team
 from tests.world import Release
 
 STAGE = "services"
@@ -17,18 +19,15 @@ def released(tmp_path_factory) -> Release:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_team_climbs_and_nothing_is_lost(name, released, tmp_path, record_property):
+def test_a_team_climbs_and_nothing_is_lost(name, released, tmp_path):
     team = Team.called(name, released, tmp_path)
     team.work()
     features_are_green(team)
     before = team.fingerprints()
     assert before
 
-    began = time.monotonic()
-    said = team.run(f"uv run flask stage climb {STAGE} --yes")
-    record_property("seconds", time.monotonic() - began)
+    team.run(f"uv run flask stage climb {STAGE} --yes")
 
-    print(said)
     assert unmerged(team) == set(team.story.get("conflicts", {}))
     assert team.missing() == []
     assert team.fingerprints() == before
@@ -37,6 +36,21 @@ def test_a_team_climbs_and_nothing_is_lost(name, released, tmp_path, record_prop
     features_are_green(team)
     team.run("uv run flask db upgrade")
     assert "agree" in team.run("uv run flask db check")
+    data_moves(team, tmp_path)
+
+
+def test_a_project_without_edits_climbs_to_what_is_generated_there(released, tmp_path, capsys):
+    project = released.generate(tmp_path / "made").copy(tmp_path / "project")
+    there = released.generate(tmp_path / "there", stage=STAGE)
+    began = time.monotonic()
+
+    done = stage(project, "climb", STAGE, "--yes")
+
+    assert done.returncode == 0, done.stderr
+    seconds = time.monotonic() - began
+    assert project.files == there.files
+    with capsys.disabled():
+        print(f"\nA climb of {len(project.files)} files, rehearsal included: {seconds:.1f} s")
 
 
 def features_are_green(team: Team) -> None:
@@ -45,3 +59,13 @@ def features_are_green(team: Team) -> None:
 
 def unmerged(team: Team) -> set[str]:
     return {line.split("\t", 1)[1] for line in team.project.unmerged.splitlines()}
+
+
+def data_moves(team: Team, folder: Path) -> None:
+    """Promote what the team had in its prototype, and compare row by row, tenant by tenant."""
+    said = team.run(
+        f"uv run python {HERE / 'promoted.py'} {folder / 'postgres'}",
+        PYTHONPATH=str(team.project.root),
+    )
+    print(said)
+    assert "Verified" in said

@@ -140,7 +140,7 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in OF_NOX}
     return kept | {
         "UV_CACHE_DIR": packages(),
-        "UV_LINK_MODE": "symlink",  # Quick, also from a disk to a folder in memory.
+        "UV_LINK_MODE": "copy",  # From a disk to a folder in memory nothing else works quietly.
         "PYTHONDONTWRITEBYTECODE": "1",
         "APP_ENV": "development",
     }

@@ -1,0 +1,169 @@
+"""Runs in a team's project after the climb: its data moves into four databases, row by row.
+
+    uv run python promoted.py FOLDER [PAGE=TEXT ...]
+
+Compares both sides with its own eyes, not with promote's. With pages it then starts the four
+services on the new databases, and looks for the team's rows through the gateway, logged in as
+somebody from the prototype.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import sqlalchemy as sa
+from app import create_app
+from app.db import METADATA
+from app.dev.postgres import Postgres, free_port
+
+SERVICES = ("auth", "billing", "analytics", "features")
+FLASK = [sys.executable, "-m", "flask"]
+PATIENCE = 120
+
+
+def main(folder: str, *pages: str) -> None:
+    create_app({"app_env": "development"})  # The team's models, too.
+    source = f"sqlite:///{Path('instance/app.db').absolute().as_posix()}"
+    with Postgres(Path(folder)) as server:
+        for service in SERVICES:
+            server.make_database(service)
+        targets = {service: server.url(service) for service in SERVICES}
+        before = rows_of(source)
+        promote(source, targets)
+        compare(before, targets)
+        assert rows_of(source) == before, "the old database was changed"
+        if pages:
+            look(targets, dict(page.split("=", 1) for page in pages))
+
+
+def promote(source: str, targets: dict[str, str]) -> None:
+    where = [text for service, url in targets.items() for text in (f"--{service}", url)]
+    for step in ("plan", "copy", "finish"):
+        command = [*FLASK, "promote", step, "--from", source, *where]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"promote {step}\n{done.stdout}\n{done.stderr}"
+    print(done.stdout)
+
+
+Rows = Counter[tuple[str, str, str]]
+
+
+def rows_of(url: str) -> Rows:
+    """Each row as (table, tenant, content), as the application reads it."""
+    engine = sa.create_engine(url)
+    present = set(sa.inspect(engine).get_table_names())
+    found: Rows = Counter()
+    with engine.connect() as connection:
+        for metadata in METADATA.values():
+            for name, table in metadata.tables.items():
+                if name in present:
+                    for row in connection.execute(sa.select(table)).mappings():
+                        content = repr({key: plain(value) for key, value in row.items()})
+                        found[name, str(row.get("tenant_id")), content] += 1
+    engine.dispose()
+    return found
+
+
+def plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return (
+            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        ).isoformat()
+    return value.normalize() if isinstance(value, Decimal) else value
+
+
+def compare(before: Rows, targets: dict[str, str]) -> None:
+    after: Rows = Counter()
+    for url in targets.values():
+        after += rows_of(url)
+    assert after == before, f"lost {list(before - after)[:3]}, new {list(after - before)[:3]}"
+    tenants: Counter[str] = Counter()
+    for (_table, tenant, _content), count in before.items():
+        tenants[tenant] += count
+    print(json.dumps({"rows": before.total(), "tenants": tenants}))
+
+
+# --- The system on its new databases -------------------------------------------------------------
+
+
+def look(targets: dict[str, str], pages: dict[str, str]) -> None:
+    port = free_port()
+    urls = {f"{service.upper()}_DATABASE_URL": url for service, url in targets.items()}
+    command = [*FLASK, "dev", "--port", str(port), "--gunicorn"]
+    with open("instance/system.log", "w") as log:
+        system = subprocess.Popen(
+            command, env=os.environ | urls, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            visit(f"http://127.0.0.1:{port}", pages)
+            smoke(f"http://127.0.0.1:{port}")
+        except BaseException:
+            print(Path("instance/system.log").read_text("utf-8")[-5000:], file=sys.stderr)
+            raise
+        finally:
+            os.killpg(system.pid, signal.SIGINT)
+            try:
+                system.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                os.killpg(system.pid, signal.SIGKILL)
+                raise
+
+
+def visit(address: str, pages: dict[str, str]) -> None:
+    """Log in as one of the people from the prototype, and find what they had there."""
+    wait_for(f"{address}/readyz")
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    form = browser.open(f"{address}/login").read().decode()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
+    assert token, form
+    typed = {
+        "csrf_token": token[1],
+        "email": "ada@acme.example",
+        "password": "demo-password-1",
+    }
+    browser.open(f"{address}/login", urlencode(typed).encode()).read()
+    for page, text in pages.items():
+        shown = browser.open(f"{address}{page}").read().decode()
+        assert text in shown, f"{page} doesn't say {text!r}:\n{shown[:3000]}"
+        print(f"{page} says {text!r}")
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            build_opener().open(url, timeout=5).read()
+            return
+        except (URLError, OSError) as error:
+            reason = error
+            time.sleep(0.2)
+    raise SystemExit(f"{url} doesn't answer: {reason}")
+
+
+def smoke(address: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "smoke"]
+    done = subprocess.run(
+        [*command, "tests/journey"],
+        env=os.environ | {"JOURNEY_URL": address},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
