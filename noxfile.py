@@ -73,7 +73,7 @@ def tests(session: nox.Session) -> None:
 
 @check()
 def climb(session: nox.Session) -> None:
-    """Test the climb: an update keeps every edit, a stage only adds, nothing goes back."""
+    """Test the climb: teams climb with all they made and their data; nothing goes back."""
     install(session, "tests")
     pytest(session, "tests/climb")
 

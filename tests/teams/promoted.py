@@ -2,9 +2,9 @@
 
     uv run python promoted.py FOLDER [PAGE=TEXT ...]
 
-Compares both sides with its own eyes, not with promote's. With pages it then starts the four
-services on the new databases, and looks for the team's rows through the gateway, logged in as
-somebody from the prototype.
+Compares both sides with its own eyes, not with promote's. Then it starts the four services on the
+new databases and asks them, through the gateway, whether all is well; with pages it also logs in
+as somebody from the prototype and looks for the team's rows there.
 """
 
 import json
@@ -44,8 +44,7 @@ def main(folder: str, *pages: str) -> None:
         promote(source, targets)
         compare(before, targets)
         assert rows_of(source) == before, "the old database was changed"
-        if pages:
-            look(targets, dict(page.split("=", 1) for page in pages))
+        look(targets, dict(page.split("=", 1) for page in pages))
 
 
 def promote(source: str, targets: dict[str, str]) -> None:
@@ -107,8 +106,10 @@ def look(targets: dict[str, str], pages: dict[str, str]) -> None:
             command, env=os.environ | urls, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            visit(f"http://127.0.0.1:{port}", pages)
+            wait_for(f"http://127.0.0.1:{port}/readyz")
             smoke(f"http://127.0.0.1:{port}")
+            if pages:
+                visit(f"http://127.0.0.1:{port}", pages)
         except BaseException:
             print(Path("instance/system.log").read_text("utf-8")[-5000:], file=sys.stderr)
             raise
@@ -123,7 +124,6 @@ def look(targets: dict[str, str], pages: dict[str, str]) -> None:
 
 def visit(address: str, pages: dict[str, str]) -> None:
     """Log in as one of the people from the prototype, and find what they had there."""
-    wait_for(f"{address}/readyz")
     browser = build_opener(HTTPCookieProcessor(CookieJar()))
     form = browser.open(f"{address}/login").read().decode()
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
