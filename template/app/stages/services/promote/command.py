@@ -140,6 +140,8 @@ def finish_command(source: str, leave: tuple[str, ...], **given: str | None) -> 
 def show_finished(done: Finished) -> None:
     click.echo(f"{'table':46} {'rows':>12}  checksum          carried now")
     for one in done.comparisons:
+        if not one.rows and not one.removed:
+            continue
         carried = f"+{one.added:,} ~{one.changed:,} -{one.removed:,}"
         name = f"{one.service}: {one.table}"
         click.echo(f"{name:46} {one.rows:>12,}  {one.checksum}  {carried}")

@@ -21,10 +21,6 @@ class Sum:
     rows: int = 0
     checksum: int = 0
 
-    def add(self, digest: int, rows: int = 1) -> None:
-        self.rows += rows
-        self.checksum = (self.checksum + rows * digest) % MODULUS
-
 
 @dataclass(slots=True)
 class Sums:
@@ -32,12 +28,13 @@ class Sums:
 
     by_tenant: dict[str, Sum] = field(default_factory=dict)
 
-    def add(self, shape: Shape, line: bytes, digest: int, rows: int = 1) -> None:
-        tenant = shape.tenant_of(line)
-        found = self.by_tenant.get(tenant)
-        if found is None:
-            found = self.by_tenant[tenant] = Sum()
-        found.add(digest, rows)
+    def add(self, shape: Shape, line: bytes, digest: int) -> None:
+        self.join(shape.tenant_named(shape.tenant_of(line)), Sum(1, digest))
+
+    def join(self, tenant: str, more: Sum) -> None:
+        found = self.by_tenant.setdefault(tenant, Sum())
+        found.rows += more.rows
+        found.checksum = (found.checksum + more.checksum) % MODULUS
 
     def without_nobody(self) -> dict[str, Sum]:
         return {tenant: found for tenant, found in self.by_tenant.items() if found.rows}
@@ -105,6 +102,7 @@ class SecondPass:
         self.shape = trip.shape
         self.watch = watch
         self.comparison = Comparison(trip.place.service, trip.shape.name)
+        self.equal: dict[bytes, Sum] = {}
         self.gone: list[Key] = []
         self.new: list[bytes] = []
 
@@ -115,6 +113,9 @@ class SecondPass:
             theirs = reader.stream(self.shape)
             self.merge(mine, theirs)
             self.carry()
+            for tenant, found in self.equal.items():
+                self.comparison.source.join(self.shape.tenant_named(tenant), found)
+                self.comparison.target.join(self.shape.tenant_named(tenant), found)
         finally:
             reader.close()
 
@@ -152,9 +153,13 @@ class SecondPass:
         return (mine > theirs) - (mine < theirs)
 
     def same(self, line: bytes) -> None:
-        digest = digest_of(self.shape.canon(line))
-        self.comparison.source.add(self.shape, line, digest)
-        self.comparison.target.add(self.shape, line, digest)
+        """Count a row of both sides, once: nearly all rows are such."""
+        tenant = self.shape.tenant_of(line)
+        found = self.equal.get(tenant)
+        if found is None:
+            found = self.equal[tenant] = Sum()
+        found.rows += 1
+        found.checksum += digest_of(self.shape.canon(line))
 
     def both(self, here: bytes, there: bytes) -> None:
         """One row with two versions, or one version written in two ways."""

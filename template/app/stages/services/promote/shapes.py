@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from app.stages.services.promote.values import CANONS, fields_of, line_of, order_for
+from app.stages.services.promote.values import (
+    CANONS,
+    fields_of,
+    line_of,
+    order_for,
+    unwire_for,
+    wire_for,
+)
 
 Key = tuple[str, ...]
 TENANT = "tenant_id"
@@ -67,13 +74,22 @@ class Shape:
         """Where a key stands in the order that both sides stream in."""
         return tuple(order(one) for order, one in zip(self.orders, key, strict=True))
 
-    def tenant_of(self, line: bytes) -> str:
+    def tenant_of(self, line: bytes) -> bytes:
         """Whose row it is; nobody's is empty."""
         if self.tenant is None:
-            return ""
-        fields = line.rstrip(b"\n").split(b"\t", self.tenant + 1)
-        tenant = fields[self.tenant].decode()
-        return "" if tenant == r"\N" else tenant
+            return b""
+        if self.tenant == 0 and len(self.columns) > 1:
+            tenant = line[: line.index(b"\t")]
+        else:
+            tenant = line.rstrip(b"\n").split(b"\t", self.tenant + 1)[self.tenant]
+        return b"" if tenant == b"\\N" else tenant
+
+    def tenant_named(self, tenant: bytes) -> str:
+        """The tenant's id as people write it."""
+        at = self.tenant
+        if not tenant or at is None or self.columns[at].kind != "raw":
+            return tenant.decode()
+        return wire_for("uuid", None)(unwire_for("raw")(tenant.decode()))
 
     def canon(self, line: bytes) -> bytes:
         """The line with each value written in the one way."""
