@@ -122,6 +122,14 @@ def bench(session: nox.Session) -> None:
         session.run(*run, env={"VIRTUAL_ENV": None})
 
 
+@check(default=False)
+def bench_events(session: nox.Session) -> None:
+    """Measure events between services, and kill workers while 100,000 flow (-- --json FILE)."""
+    with generated(session, "services") as project:
+        run = ["uv", "run", "--project", str(project), "python", "benchmarks/events.py"]
+        session.run(*run, str(project), *session.posargs, env={"VIRTUAL_ENV": None})
+
+
 # --- How -----------------------------------------------------------------------------------------
 
 

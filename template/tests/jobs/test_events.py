@@ -10,7 +10,7 @@ from app import audit, events, queue
 from app.actor import act_for
 from app.audit import AuditRow
 from app.db import db, now
-from app.events import ATTEMPTS, LISTENERS, OutboxRow, on, publish
+from app.events import ATTEMPTS, KEPT, LISTENERS, InboxRow, OutboxRow, on, publish
 from app.tenancy import current_tenant
 from tests.jobs.work import said
 
@@ -220,3 +220,24 @@ def test_an_event_without_listeners_is_done_with(acme):
     acme.work()
 
     assert the_event(acme).state == "delivered"
+
+
+def test_delivered_events_are_forgotten_after_a_month(acme):
+    Listener()
+    open_door(acme, "old")
+    acme.work()
+    open_door(acme, "waits")
+    acme.app.extensions["queue"].flush()
+
+    with time_machine.travel(now() + KEPT + timedelta(hours=1), tick=False) as clock:
+        with acme.serving():
+            events.forget_what_is_old()
+            after_a_month = [row.state for row in db.session.scalars(select(OutboxRow))]
+            heard = len(db.session.scalars(select(InboxRow)).all())
+        clock.shift(timedelta(days=1))
+        with acme.serving():
+            events.forget_what_is_old()
+            heard_later = len(db.session.scalars(select(InboxRow)).all())
+
+    assert after_a_month == ["pending"]
+    assert (heard, heard_later) == (1, 0)

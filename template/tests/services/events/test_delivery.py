@@ -3,7 +3,6 @@
 import sys
 import time
 from collections import Counter
-from uuid import UUID
 
 import pytest
 import time_machine
@@ -12,7 +11,7 @@ from sqlalchemy import func, select, update
 from app import audit, events
 from app.audit import AuditRow
 from app.db import db, new_id, now
-from app.events import InboxRow, OutboxRow, on
+from app.events import OutboxRow, on
 from app.stages.services.events import lag, letters, relay, streams
 from app.tenancy import serving
 from tests.services.events.conftest import publish
@@ -436,28 +435,6 @@ def test_a_deed_of_another_service_is_in_the_trail_of_auth(make_service, acme_th
     assert row.details == '{"size":3}'
     with features.app_context():
         assert db.session.scalar(select(func.count()).select_from(AuditRow)) == 1
-
-
-def test_delivered_rows_are_forgotten_after_a_month(make_service, acme_there):
-    features = make_service("features")
-    open_doors(features, acme_there, "old", "waits")
-    with features.app_context():
-        rows = list(db.session.scalars(select(OutboxRow).order_by(OutboxRow.id)))
-        db.session.add(InboxRow(event_id=rows[0].id, listener="x", heard_at=long_ago(32)))
-        db.session.add(InboxRow(event_id=UUID(int=2), listener="x", heard_at=long_ago(30.5)))
-        rows[0].state = "delivered"
-        for row in rows:
-            row.at = long_ago(31)
-        db.session.commit()
-
-        events.forget_what_is_old()
-
-        assert list(db.session.scalars(select(OutboxRow.state))) == ["pending"]
-        assert list(db.session.scalars(select(InboxRow.event_id))) == [UUID(int=2)]
-
-
-def long_ago(days: float):
-    return now() - events.KEPT * days / 30
 
 
 def test_the_relay_takes_turns_with_no_second_one(make_service, acme_there):
