@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.stage import engine
-from scripts.stage.project import PROJECT, git
+from scripts.stage.project import PROJECT, git, memory
 
 EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # The file that both sides added begins empty.
 FEW = 4
@@ -125,7 +125,7 @@ def rehearse(stage: str | None) -> Changes:
     """Climb in a copy of what is committed, and tell what became of each file."""
     repository = git(PROJECT, "rev-parse", "--show-toplevel")
     inner = git(PROJECT, "rev-parse", "--show-prefix")  # Not empty where projects share one.
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(dir=memory(), ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "copy"
         git(PROJECT, "clone", "--quiet", "--no-hardlinks", repository, str(copy))
         engine.update(copy / inner, stage)

@@ -1,5 +1,6 @@
 """Copier, called with the options that make its merges true, and its refusals in plain words."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from scripts.stage.project import ANSWERS, Answers, NoClimb
+from scripts.stage.project import ANSWERS, Answers, NoClimb, memory
 
 # Larger than any file, so that every file changed by both sides gets a true three-way merge.
 # With its default of 3, Copier can put an edit into the wrong one of two similar places, silently.
@@ -49,7 +50,11 @@ def run(command: list[str], project: Path, started: Callable[[int], object] = id
     answers = Answers.of(project)
     refuse_what_has_no_template(answers)
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=project, stdout=pipe, stderr=pipe, text=True) as process:
+    folder = memory()
+    quick = {"TMPDIR": folder} if folder else {}
+    with subprocess.Popen(
+        command, cwd=project, env=os.environ | quick, stdout=pipe, stderr=pipe, text=True
+    ) as process:
         started(process.pid)
         _, said = process.communicate()
     if process.returncode:

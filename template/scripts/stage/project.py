@@ -1,11 +1,13 @@
 """This project: its folder, its git, the answers it was made with, and the stages there are."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 
 PROJECT = Path(__file__).resolve().parents[2]
 ANSWERS = ".copier-answers.yml"
@@ -16,6 +18,13 @@ TAG = re.compile(r"^v?\d[\w.]*$")
 
 class NoClimb(SystemExit):
     """The climb was not begun, or was undone; the message says why."""
+
+
+def memory() -> str | None:
+    """A folder in memory if there is one with room: a render writes and deletes much."""
+    there = Path("/dev/shm")  # noqa: S108  # Only on Linux; elsewhere the usual place will do.
+    roomy = there.is_dir() and os.access(there, os.W_OK) and disk_usage(there).free > 2**29
+    return str(there) if roomy and "TMPDIR" not in os.environ else None
 
 
 # --- git -----------------------------------------------------------------------------------------
