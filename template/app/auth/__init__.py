@@ -8,6 +8,7 @@ from app.auth import identity, models, returning, views
 from app.auth.api import api
 from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
 from app.auth.joining import before_joining
+from app.auth.riding import rides_along, rode_along
 from app.pages import NavEntry, add_entry
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "owners",
     "public",
     "requires",
+    "rides_along",
+    "rode_along",
     "tenant_with_id",
 ]
 
@@ -59,7 +62,7 @@ def init_app(app: Flask) -> None:
     manager.session_protection = None
     manager.unauthorized_handler(returning.ask_to_log_in)
     app.extensions["choose_tenant"] = returning.choose_tenant
-    identity.init_app(manager)
+    identity.init_app(app, manager)
     declare(app, PERMISSIONS)
     app.before_request(identity.enter_tenant_of_url)
     views.init_app(app)

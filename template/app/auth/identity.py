@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
 from time import time
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import structlog
-from flask import Request, abort, current_app, request, session
+from flask import Flask, Request, abort, current_app, request, session
 from flask_login import LoginManager, current_user
 from sqlalchemy import Row, and_, bindparam, null, select, update
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,8 @@ from app.db import db, now, reading
 from app.tenancy import Tenant, enter, slug_in_url
 
 log = structlog.get_logger()
+
+Kind = Literal["session", "token"]
 
 USE_NOTED_EVERY = timedelta(minutes=5)
 TOKEN_PREFIX = "sct_"  # noqa: S105  # It makes a leaked token easy to find by a scanner.
@@ -81,7 +83,9 @@ BY_TOKEN = (
 )
 
 
-def init_app(manager: LoginManager) -> None:
+def init_app(app: Flask, manager: LoginManager) -> None:
+    # Where auth is another process, another way of finding out stands here.
+    app.extensions["identify"] = look_up
     manager.user_loader(by_session)
     manager.request_loader(by_token)
 
@@ -94,24 +98,44 @@ def by_session(session_id: str) -> Identity | None:
     # The cookie's own age begins anew whenever something is written to the session.
     if session.get("ends_at", inf) < time():
         return None
-    user_id, _, stamp = session_id.partition(":")
-    row = find(BY_SESSION, user_id=UUID(user_id), stamp=stamp)
-    return identity_of(row) if row else None
+    return identify("session", session_id)
 
 
 def by_token(incoming: Request) -> Identity | None:
     """The person of an API token; it's good for the API of its own tenant only."""
     token = bearer_token(incoming)
-    row = find(BY_TOKEN, token_hash=hash_of(token)) if token and is_api() else None
-    if row is None:
-        return None
-    note_use(row)
-    return identity_of(row)
+    return identify("token", token) if token and is_api() else None
+
+
+def identify(kind: Kind, credential: str) -> Identity | None:
+    """Whose credential this is, as the tenant in the URL sees them."""
+    found: Identity | None = current_app.extensions["identify"](kind, credential, slug_in_url())
+    return found
+
+
+def look_up(kind: Kind, credential: str, slug: str | None) -> Identity | None:
+    """Whose session or API token this is, in the tenant with this slug."""
+    row = of_session(credential, slug) if kind == "session" else of_token(credential, slug)
+    return identity_of(row) if row else None
+
+
+def of_session(session_id: str, slug: str | None) -> Row[Any] | None:
+    """The row of a session's person, if its stamp is still theirs."""
+    user_id, _, stamp = session_id.partition(":")
+    return find(BY_SESSION, slug=slug, user_id=UUID(user_id), stamp=stamp)
+
+
+def of_token(token: str, slug: str | None) -> Row[Any] | None:
+    """The row of an API token's person; that it was used is noted."""
+    row = find(BY_TOKEN, slug=slug, token_hash=hash_of(token))
+    if row:
+        note_use(row)
+    return row
 
 
 def find(statement: Any, **values: Any) -> Row[Any] | None:
     with reading("auth") as connection:
-        return connection.execute(statement, {"slug": slug_in_url(), **values}).one_or_none()
+        return connection.execute(statement, values).one_or_none()
 
 
 def note_use(token: Row[Any]) -> None:

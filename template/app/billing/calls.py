@@ -13,7 +13,7 @@ from flask import g
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from app import events
+from app import auth, events
 from app.billing.models import Subscription
 from app.billing.periods import this_month
 from app.billing.plans import Plan, known, plans
@@ -30,7 +30,7 @@ SUBSCRIBED = prepared(select(Subscription.plan, Subscription.status))
 def plan_of() -> Plan:
     """The current tenant's plan. Raises `Unavailable`."""
     if "billing_plan" not in g:
-        g.billing_plan = plans().find(plan_name())
+        g.billing_plan = plans().find(auth.rode_along("plan") or plan_name())
     plan: Plan = g.billing_plan
     return plan
 

@@ -2,7 +2,7 @@
 
 from app import auth
 from app.billing import usage
-from app.billing.calls import METERED, limit
+from app.billing.calls import METERED, limit, plan_name
 from app.billing.jobs import report
 from app.billing.payments.driver import is_running, payments
 from app.billing.plans import plans
@@ -11,6 +11,8 @@ from app.billing.subscriptions import GRANTED, grant, subscription
 from app.errors import Unavailable
 from app.events import Event, on
 from app.jobs import later
+
+auth.rides_along("plan", plan_name)
 
 
 @on(METERED)

@@ -11,6 +11,7 @@ PARTS = (
     "client",
     "internal",
     "guard",
+    "identity",
     "events",
     "gateway",
     "promote",

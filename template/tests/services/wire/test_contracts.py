@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.doors import DOORS
-from app.stages.services import keys, proof, travel
+from app.stages.services import client, keys, proof, travel
 from app.tenancy import serving
 from tests.services.wire import contracts
 from tests.services.wire.contracts import TENANTS, Example
@@ -77,7 +77,7 @@ def test_the_client_that_asks_keeps_it(service, answering, example: Example):
     features = service("features", **{f"{package}_url": answering(neighbour)})
     asked = travel.arguments_of(example.known).model_validate_json(json.dumps(example.arguments))
     with features.app_context(), serving(TENANTS.get(example.tenant)):
-        answer = features.extensions["ask"](example.known, dict(asked))
+        answer = client.ask(example.known, dict(asked))
         claims = keys.verify(neighbour.token, "features", package)
 
     adapter = travel.answer_of(example.known)
