@@ -53,7 +53,7 @@ def test_a_missing_file_is_found_and_brought_back(project):
 def test_wiring_that_a_merge_lost_is_found(project):
     project.update(stage="services")
     project.replace("pyproject.toml", '    "joserfc>=1.8,<2",\n', "")
-    project.replace("pyproject.toml", ', "services", "services-dev"', ', "services-dev"')
+    project.replace("pyproject.toml", ', "services"]', "]")
 
     said = doctor(project, 1)
 
