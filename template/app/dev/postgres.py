@@ -87,6 +87,8 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop at once, without waiting for clients to leave."""
+        if is_root():
+            open_to_everybody(self.folder)  # Somebody may have closed it meanwhile, as pytest does.
         self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
 
     def make_database(self, name: str) -> None:
