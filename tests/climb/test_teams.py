@@ -64,7 +64,7 @@ def unmerged(team: Team) -> set[str]:
 def data_moves(team: Team, folder: Path) -> None:
     """Promote what the team had in its prototype, and compare row by row, tenant by tenant."""
     said = team.run(
-        f"uv run python {HERE / 'promoted.py'} {folder / 'postgres'}",
+        f"uv run python {HERE / 'promoted.py'} {folder / 'postgres'} {team.story.get('look', '')}",
         PYTHONPATH=str(team.project.root),
     )
     print(said)
