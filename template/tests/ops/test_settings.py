@@ -105,6 +105,7 @@ def test_the_development_key_verifies_nothing_in_production(environment):
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("THREADS", "0", "greater than or equal to 1"),
         ("WEB_CONCURRENCY", "many", "valid integer"),
+        ("DRAIN_SECONDS", "31", "less than or equal to 30"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(environment, name, value, words):
