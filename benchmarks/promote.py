@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import own_python
+
 SERVICES = ("auth", "billing", "analytics", "features")
 # A row in a hundred is changed, and another goes.
 CHANGED_OF = 100
@@ -29,12 +31,7 @@ FLASK = ("-m", "flask", "--app", "app", "promote")
 def main(arguments: list[str]) -> None:
     wish = wishes(arguments)
     project = wish.project.resolve()
-    if Path(sys.executable) != python_of(project):
-        script = str(Path(__file__).resolve())
-        again = [str(python_of(project)), script, *arguments]
-        raise SystemExit(subprocess.run(again, check=False).returncode)
-    sys.path.insert(0, str(project))
-    os.chdir(project)
+    own_python.enter(project, __file__, arguments)
     runs = [measure(rows, wish.source) for rows in (wish.rows // 10, wish.rows)]
     show(runs)
     if wish.json:
@@ -48,10 +45,6 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--source", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--json", type=Path, help="Write the figures to this file too.")
     return parser.parse_args(arguments)
-
-
-def python_of(project: Path) -> Path:
-    return project / ".venv" / "bin" / "python"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import load
+import own_python
 from servers import Server, free_port, gunicorn, running
 
 LIST = "/t/acme/api/v1/projects/"
@@ -30,12 +31,7 @@ SERVICES = ("auth", "billing", "analytics", "features")
 def main(arguments: list[str]) -> None:
     wish = wishes(arguments)
     project = wish.project.resolve()
-    python = project / ".venv" / "bin" / "python"
-    if Path(sys.executable) != python:
-        again = [str(python), str(Path(__file__).resolve()), *arguments]
-        raise SystemExit(subprocess.run(again, check=False).returncode)
-    sys.path.insert(0, str(project))
-    os.chdir(project)
+    own_python.enter(project, __file__, arguments)
     figures = measure(project, wish)
     show(figures)
     if wish.json:

@@ -15,7 +15,7 @@ from app import create_app, migrate
 from app.auth import sessions
 from app.auth.identity import TOKEN_PREFIX, hash_of
 from app.auth.models import ApiToken, Membership, Organisation, User
-from app.db import db
+from app.db import close_connections, db
 from app.dev.postgres import Postgres
 from app.features.projects.models import Project
 from app.tenancy import serving
@@ -69,9 +69,7 @@ def make_world(url: str, folder: Path) -> World:
         token = token_for(user)
         world = World(settings, cookie_of(app, user), peer_cookie_of(app, user), token)
         db.session.remove()
-    for engines in app.extensions["engines_by_url"].values():
-        for engine in engines:
-            engine.dispose()
+    close_connections(app)
     return world
 
 

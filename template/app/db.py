@@ -29,6 +29,7 @@ __all__ = [
     "Moment",
     "SharedModel",
     "UtcDateTime",
+    "close_connections",
     "db",
     "metadata_for",
     "new_id",
@@ -193,6 +194,13 @@ def reading(bind_key: str | None) -> Iterator[Connection]:
     """A connection for reads that need no transaction."""
     with db.reader(bind_key).connect() as connection:
         yield connection
+
+
+def close_connections(app: Flask) -> None:
+    """Close what the application holds open, so that another process may have the databases."""
+    for engines in app.extensions["engines_by_url"].values():
+        for engine in engines:
+            engine.dispose()
 
 
 def init_app(app: Flask) -> None:

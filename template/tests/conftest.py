@@ -10,7 +10,7 @@ import structlog
 from flask import Flask
 
 from app import billing, create_app, migrate
-from app.db import METADATA, db
+from app.db import METADATA, close_connections, db
 from app.errors import Unavailable
 from app.limits import limiter
 from tests.world import Company, found, sign_in
@@ -77,12 +77,6 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
     migrated_app.extensions["queue"].flush()
     limiter.reset()
     empty_all_tables(migrated_app)
-
-
-def close_connections(app: Flask) -> None:
-    for engines in app.extensions["engines_by_url"].values():
-        for engine in engines:
-            engine.dispose()
 
 
 def empty_all_tables(app: Flask) -> None:

@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import make_url
 
 from app import create_app, migrate, stage
-from app.db import db
+from app.db import close_connections, db
 from app.dev.postgres import Postgres
 from app.dev.processes import Processes
 from app.dev.seed import log_ins, seed
@@ -143,9 +143,7 @@ def prepare(app: Flask) -> None:
         if made:
             click.echo(f"Made the demo workspaces {' and '.join(made)}.")
         db.session.remove()
-        for engines in app.extensions["engines_by_url"].values():
-            for engine in engines:
-                engine.dispose()
+        close_connections(app)
 
 
 # --- The processes -------------------------------------------------------------------------------

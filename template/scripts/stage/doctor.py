@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +19,7 @@ from scripts.stage.project import (
     all_stages,
     git,
     is_below,
+    memory,
 )
 
 REQUIREMENT = re.compile(r"^[A-Za-z0-9._-]+")
@@ -70,15 +73,20 @@ def examine() -> Findings:
             "hand. Set both to the stage whose files are here, commit, then: flask stage climb"
         )
     findings.yours = yours(answers)
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        try:
-            fresh = engine.render(PROJECT, Path(folder) / "fresh")
-        except NoClimb as refusal:
-            findings.notes = [f"Compared without a fresh render, so only by name. {refusal}"]
-            findings.missing = missing_by_name(answers)
-        else:
+    try:
+        with fresh_render() as fresh:
             compare(fresh, findings)
+    except NoClimb as refusal:
+        findings.notes = [f"Compared without a fresh render, so only by name. {refusal}"]
+        findings.missing = missing_by_name(answers)
     return findings
+
+
+@contextmanager
+def fresh_render() -> Iterator[Path]:
+    """What the template gives for this project's answers. Raises `NoClimb`."""
+    with TemporaryDirectory(dir=memory(), ignore_cleanup_errors=True) as folder:
+        yield engine.render(PROJECT, Path(folder) / "fresh")
 
 
 def compare(fresh: Path, findings: Findings) -> None:
@@ -162,8 +170,7 @@ def missing_by_name(answers: Answers) -> list[str]:
 
 def bring_back(path: str) -> str:
     """Write a file, or the missing ones of a folder, as a fresh render has them."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        fresh = engine.render(PROJECT, Path(folder) / "fresh")
+    with fresh_render() as fresh:
         wanted = path.strip("/")
         files = [file for file in fresh.rglob("*") if file.is_file()]
         names = [file.relative_to(fresh).as_posix() for file in files]

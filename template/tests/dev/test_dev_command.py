@@ -19,6 +19,7 @@ from app import stage
 from app.access import UndeclaredAccess
 from app.dev import command, web
 from app.dev.postgres import Postgres, somebody_listens
+from tests import alive
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -84,15 +85,7 @@ class Dev:
 
     def family(self) -> set[int]:
         """The processes of its session that are alive."""
-        found = subprocess.run(
-            ["ps", "-A", "-o", "pid=,sess=,stat="], capture_output=True, text=True, check=True
-        )
-        rows = [line.split() for line in found.stdout.splitlines()]
-        return {
-            int(pid)
-            for pid, sid, state in rows
-            if int(sid) == self.process.pid and "Z" not in state
-        }
+        return set(alive.in_session(self.process.pid))
 
     def stop(self, number: signal.Signals) -> int:
         """Stop it as the terminal (the whole group gets Ctrl-C) or a manager does."""

@@ -13,9 +13,8 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from app.db import db
+from app.db import close_connections, db
 from app.jobs import Job, later
-from tests.conftest import close_connections
 from tests.jobs import work
 
 ROOT = Path(__file__).parents[2]

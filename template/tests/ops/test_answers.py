@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 
 from app import headers
 from app.access import public
+from app.db import close_connections
 from app.errors import Unavailable
-from tests.conftest import build, close_connections
+from tests.conftest import build
 from tests.world import PRODUCTION
 
 JSON = {"Accept": "application/json"}

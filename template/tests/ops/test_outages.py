@@ -10,10 +10,10 @@ from sqlalchemy import event, func, inspect, select, text
 
 from app import migrate
 from app.access import public
-from app.db import db
+from app.db import close_connections, db
 from app.dev.postgres import Postgres
 from app.jobs import later
-from tests.conftest import build, close_connections
+from tests.conftest import build
 from tests.jobs import work
 from tests.world import Company, found, sign_in
 

@@ -17,11 +17,11 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from app import migrate
-from app.db import METADATA, PACKAGES, db
+from app.db import METADATA, PACKAGES, close_connections, db
 from app.dev.postgres import free_port
 from app.limits import limiter
 from app.stages.services.settings import SERVICES
-from tests.conftest import build, close_connections
+from tests.conftest import build
 
 
 class Quiet(WSGIRequestHandler):

@@ -24,6 +24,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from app.dev.postgres import free_port
+from tests import alive
 from tests.browser import PROJECT
 
 PATIENCE_SECONDS = 90
@@ -82,15 +83,7 @@ class System:
 
     def family(self) -> dict[int, str]:
         """The processes of its session that are alive."""
-        found = subprocess.run(
-            ["ps", "-A", "-o", "pid=,sess=,stat=,args="], capture_output=True, text=True, check=True
-        )
-        rows = [line.split(None, 3) for line in found.stdout.splitlines()]
-        return {
-            int(pid): args
-            for pid, sid, state, args in rows
-            if int(sid) == self.process.pid and "Z" not in state
-        }
+        return alive.in_session(self.process.pid)
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         try:

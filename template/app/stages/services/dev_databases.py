@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import create_engine, make_url, text
 
 from app import create_app, migrate
-from app.db import db
+from app.db import close_connections, db
 from app.dev.command import embedded
 from app.dev.postgres import Postgres
 from app.dev.seed import seed
@@ -103,7 +103,7 @@ def bring_up_to_date(service: str, database: Database, redis: str) -> None:
     )
     with app.app_context(), migrate.plain_errors():
         migrate.upgrade(app)
-    close(app)
+    close_connections(app)
 
 
 def fill(databases: dict[str, Database], redis: str) -> list[str]:
@@ -113,11 +113,5 @@ def fill(databases: dict[str, Database], redis: str) -> list[str]:
     with app.app_context(), migrate.plain_errors():
         made = seed(app)
         db.session.remove()
-    close(app)
+    close_connections(app)
     return made
-
-
-def close(app: Flask) -> None:
-    for engines in app.extensions["engines_by_url"].values():
-        for engine in engines:
-            engine.dispose()

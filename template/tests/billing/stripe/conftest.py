@@ -2,8 +2,9 @@
 
 import pytest
 
+from app.db import close_connections
 from tests.billing.stripe_stand_in import KEY, SECRET, StripeStandIn
-from tests.conftest import build, close_connections
+from tests.conftest import build
 
 
 @pytest.fixture(scope="session")

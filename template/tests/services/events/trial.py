@@ -21,11 +21,10 @@ from sqlalchemy import func, select
 
 from app import create_app, events, migrate
 from app.audit import AuditRow
-from app.db import db
+from app.db import close_connections, db
 from app.events import OutboxRow
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, serving
-from tests.conftest import close_connections
 from tests.services.events.worker import TRIAL
 
 ROOT = Path(__file__).parents[3]

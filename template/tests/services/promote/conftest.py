@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import create_engine, make_url, text
 
 from app import migrate
-from app.db import METADATA, now
+from app.db import METADATA, close_connections, now
 from app.stages.services.settings import SERVICES
-from tests.conftest import build, close_connections
+from tests.conftest import build
 from tests.services.promote import team
 
 NUMBERS = itertools.count()

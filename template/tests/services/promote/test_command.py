@@ -5,8 +5,9 @@ import sqlalchemy as sa
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from app.db import close_connections
 from app.stages.services.promote.run import copy, finish
-from tests.conftest import build, close_connections
+from tests.conftest import build
 
 pytestmark = pytest.mark.postgres
 COMMANDS = ("plan", "copy", "finish", "status", "abandon", "freeze", "thaw")

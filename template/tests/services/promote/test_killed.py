@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy import create_engine, text
 
 from app import migrate
-from app.db import METADATA, now
+from app.db import METADATA, close_connections, now
 from app.stages.services.settings import SERVICES
-from tests.conftest import build, close_connections
+from tests.conftest import build
 from tests.services.promote.conftest import World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.processes]

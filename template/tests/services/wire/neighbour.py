@@ -17,6 +17,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from app import auth, create_app, migrate
+from app.db import close_connections
 from app.stages.services import keys
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, serving
@@ -61,9 +62,7 @@ def two_services(folder: Path) -> Iterator[tuple[Flask, Auth, Tenant]]:
         publisher.shutdown()
         publisher.server_close()
         for app in (whole, *made.values()):
-            for engines in app.extensions["engines_by_url"].values():
-                for engine in engines:
-                    engine.dispose()
+            close_connections(app)
 
 
 def what_a_question_costs(times: int = 500) -> str:
