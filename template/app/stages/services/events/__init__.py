@@ -8,13 +8,20 @@ With SERVES=all everybody lives in one process and the queue carries events, as 
 from flask import Flask
 
 from app import queue
-from app.stages.services.events import commands, deeds, metrics, streams
+from app.commands import LoadedLater
+from app.stages.services.events import deeds, metrics, streams
 from app.stages.services.events.consumer import Consumer
 from app.stages.services.events.relay import Relay, Waker
 
 
 def init_app(app: Flask) -> None:
-    commands.init_app(app)
+    app.cli.add_command(
+        LoadedLater(
+            "events",
+            f"{__name__}.commands:cli",
+            help="Events: what waits, what is dead, and how to try it again.",
+        )
+    )
     if app.config["SETTINGS"].serves == "all":
         return
     app.extensions["transport"] = "streams"

@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from redis.exceptions import RedisError
 from sqlalchemy import CursorResult, select, update
@@ -18,12 +18,8 @@ from app.db import db, now
 from app.events import OutboxRow
 from app.stages.services.events import lag, letters, streams
 
-cli = AppGroup("events", help="Events: what waits, what is dead, and how to try it again.")
+cli = AppGroup("events")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def init_app(app: Flask) -> None:
-    app.cli.add_command(cli)
 
 
 class Moment(click.ParamType[datetime]):
