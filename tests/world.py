@@ -133,7 +133,9 @@ class Project:
 
     @property
     def changes(self) -> str:
-        return git(self.root, "status", "--porcelain", "--untracked-files=all")
+        # Without a lock: a climb may be going on meanwhile, and must not meet ours.
+        status = ("status", "--porcelain", "--untracked-files=all")
+        return git(self.root, "--no-optional-locks", *status)
 
     @property
     def unmerged(self) -> str:

@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ANSWERS = ".copier-answers.yml"
 STAGES = Path(__file__).with_name("stages.json")
 ANSWER = re.compile(r"^(\w+): *(.*)$")
-TAG = re.compile(r"v?\d+\.\d")
+TAG = re.compile(r"^(v\d[\w.]*|\d+(\.\w+)+)$")  # A commit may begin with a digit, too.
 
 
 class NoClimb(SystemExit):
