@@ -94,11 +94,17 @@ class Team:
         return found.relative_to(self.project.root).as_posix()
 
     def run(self, command: str, **settings: str) -> str:
-        """Run a command in the project as people do, in the project's own environment."""
+        """Run a command in the project as people do, in the project's own environment.
+
+        And with temporary files of its own: pytest shuts the folder that all of its runs share,
+        and another team's PostgreSQL, which runs as somebody else, may be in there.
+        """
+        temporary = self.project.root.parent / "temporary"
+        temporary.mkdir(exist_ok=True)
         done = subprocess.run(
             shlex.split(command),
             cwd=self.project.root,
-            env=environment() | settings,
+            env=environment() | {"TMPDIR": str(temporary)} | settings,
             capture_output=True,
             text=True,
         )
