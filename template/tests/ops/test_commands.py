@@ -12,8 +12,11 @@ OF_OTHERS = {"limiter"}  # Flask-Limiter brings it.
 
 
 def commands(group: click.Group, *above: str) -> Iterator[tuple[list[str], click.Command]]:
-    for name, command in group.commands.items():
-        if name in OF_OTHERS:
+    """Every command, those of groups that are loaded when they are called included."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if name in OF_OTHERS or command is None:
             continue
         yield [*above, name], command
         if isinstance(command, click.Group):
