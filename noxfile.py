@@ -87,6 +87,12 @@ def stage(session: nox.Session, stage: str) -> None:
 
 
 @check()
+def delivery(session: nox.Session) -> None:
+    """Check all that brings a project to the cloud: Terraform, chart, image and pipelines."""
+    infrastructure(session, *(session.posargs or ["workflows", "helm", "terraform", "image"]))
+
+
+@check()
 def docs(session: nox.Session) -> None:
     """Build the site, every warning an error; `-- serve` shows it while you write."""
     install(session, "docs")
@@ -109,6 +115,24 @@ def journey(session: nox.Session) -> None:
     """Drive a generated project through a real browser."""
     with generated(session, "prototype") as project:
         in_project(session, project, "pytest", "-m", "journey")
+
+
+@check(default=False)
+def infra(session: nox.Session) -> None:
+    """Check a generated project's Terraform, and apply it to a server that plays AWS."""
+    infrastructure(session, "terraform")
+
+
+@check(default=False)
+def helm(session: nox.Session) -> None:
+    """Render a generated project's chart for every environment, and check each manifest."""
+    infrastructure(session, "helm")
+
+
+@check(default=False)
+def image(session: nox.Session) -> None:
+    """Build a generated project's image, and run it locked up as in production."""
+    infrastructure(session, "image")
 
 
 @check(default=False)
@@ -174,6 +198,12 @@ def in_project(session: nox.Session, project: Path, *command: str) -> None:
     """Run one of the project's own commands in the project's own environment."""
     with counted_tests() as counting, session.chdir(project):
         run(session, "uv", "run", *command, env={**counting, **dict.fromkeys(OF_NOX)})
+
+
+def infrastructure(session: nox.Session, *parts: str) -> None:
+    """Run these sessions of a services project's infra/noxfile.py."""
+    with generated(session, "services") as project:
+        in_project(session, project, "nox", "-f", "infra/noxfile.py", "-s", *parts)
 
 
 def found(name: str) -> list[str]:
