@@ -6,12 +6,15 @@ addresses with PORT set, as containers and platforms have it.
 
 import os
 import signal
+from importlib import import_module
 from threading import Timer
 from typing import Any
 
-from app import health, logs, queue, settings
+from app import health, logs, queue, settings, stage
 
 given = settings.load()  # A bad setting is said once, and nothing starts.
+if found := stage.module_of("serving"):
+    import_module(found).prepare()
 
 wsgi_app = "app:create_app()"
 worker_class = "gthread"

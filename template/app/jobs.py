@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 import structlog
+from blinker import Signal
 from flask import Flask, current_app, g
 from sqlalchemy import CheckConstraint, CursorResult, Index, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,6 +31,8 @@ HEARTBEAT = timedelta(seconds=10)
 STALE = timedelta(seconds=45)
 
 Work = Callable[..., None]
+# Sent with each job that ran: `outcome` is done, again or failed. For whoever counts.
+ended = Signal()
 KNOWN: dict[str, Work] = {}
 PATIENT: dict[str, int] = {}
 
@@ -162,6 +165,7 @@ def run(job_id: str) -> None:
         else:
             # The arguments may hold a link that signs someone in; they are of no use any more.
             write(claimed.id, state="done", finished_at=now(), args="[]")
+            ended.send(claimed, outcome="done")
         finally:
             structlog.contextvars.unbind_contextvars("job", "job_id")
 
@@ -200,11 +204,13 @@ def fail(job: Job, error: Exception) -> None:
     seconds = queue.pause_after(job.attempts)
     due = now() + timedelta(seconds=seconds)
     write(job.id, state="queued", error=str(error), due_at=due)
+    ended.send(job, outcome="again")
     raise queue.try_again(seconds) from error
 
 
 def give_up(job: Job, error: str) -> None:
     write(job.id, state="failed", error=error, finished_at=now())
+    ended.send(job, outcome="failed")
 
 
 def ask_for_forgotten_jobs() -> None:

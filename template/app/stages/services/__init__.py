@@ -13,6 +13,7 @@ PARTS = (
     "guard",
     "identity",
     "events",
+    "observe",
     "gateway",
     "promote",
 )

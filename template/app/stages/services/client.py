@@ -16,6 +16,7 @@ from app.doors import Door
 from app.errors import Unavailable
 from app.stages.services import deadline, proof, travel
 from app.stages.services.breaker import Breaker
+from app.stages.services.observe.questions import watched
 from app.stages.services.pools import CONNECT_SECONDS, READ_SECONDS, pool_of
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ def post(service: str, path: str, body: dict[str, Any]) -> Any:
         raise Unavailable(f"{service} answered what isn't JSON.") from None
 
 
+@watched
 def exchange(service: str, path: str, body: bytes) -> bytes:
     """Ask until there is an answer, or it makes no more sense to. Raises `Unavailable`."""
     ends_at = time.monotonic() + deadline.left()

@@ -26,6 +26,22 @@ class Settings(Prototype):
         "development they are made in instance/.",
     )
 
+    release: str = Field(
+        "dev",
+        pattern=r"^[a-z0-9.-]{1,40}$",
+        description="Which release this process runs, as its image is called: for metrics.",
+    )
+    metrics_tenants: int = Field(
+        1000,
+        ge=0,
+        description="How many workspaces a process counts by name; the rest are `other`.",
+    )
+    metrics_address: str = Field(
+        "",
+        pattern=r"^([^:\s]*:\d{1,5})?$",
+        description="Where `flask worker` answers Prometheus, as host:port. Empty: nowhere.",
+    )
+
     @field_validator("auth_url", "billing_url", "analytics_url", "features_url")
     @classmethod
     def refuse_what_is_no_url(cls, value: str) -> str:

@@ -173,8 +173,8 @@ def test_lag_is_a_metric_of_each_service(features, billing, acme_there):
 
     assert of_billing.content_type.startswith("text/plain")
     assert f'events_lag{{group="billing",partition="{partition}"}} 1.0' in of_billing.text
-    assert "events_outbox_pending 0.0" in of_billing.text
-    assert "events_outbox_pending 1.0" in of_features
+    assert 'events_outbox_pending{service="billing"} 0.0' in of_billing.text
+    assert 'events_outbox_pending{service="features"} 1.0' in of_features
     assert "events_dead 0.0" in of_features
     assert 'group="billing"' not in of_features
 

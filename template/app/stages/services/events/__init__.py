@@ -9,7 +9,7 @@ from flask import Flask
 
 from app import queue
 from app.commands import LoadedLater
-from app.stages.services.events import deeds, metrics, streams
+from app.stages.services.events import deeds, streams
 from app.stages.services.events.consumer import Consumer
 from app.stages.services.events.relay import Relay, Waker
 
@@ -30,4 +30,3 @@ def init_app(app: Flask) -> None:
     queue.add_companion(app, Relay(app))
     queue.add_companion(app, Consumer(app))
     deeds.init_app(app)
-    metrics.init_app(app)

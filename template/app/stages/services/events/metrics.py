@@ -1,46 +1,27 @@
-"""`/metrics`: how far events are behind, for Prometheus. The gateway lets nobody reach it."""
+"""How far events are behind, for Prometheus."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from flask import Blueprint, Flask, Response, current_app
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from flask import current_app
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from app.access import public
 from app.stages.services.events import lag, streams
 
-bp = Blueprint("metrics", __name__)
+
+def of_outbox() -> Iterator[Metric]:
+    """What this service has committed and not shipped yet."""
+    service = current_app.config["SETTINGS"].service
+    waiting = lag.backlog()
+    yield gauge("events_outbox_pending", "Events not shipped yet.", waiting.events, service)
+    yield gauge("events_outbox_seconds", "Age of the oldest one of them.", waiting.seconds, service)
 
 
-def init_app(app: Flask) -> None:
-    app.register_blueprint(bp)
-
-
-@bp.get("/metrics")
-@public
-def metrics():
-    """What Prometheus asks for."""
-    registry = CollectorRegistry()
-    registry.register(EventLag())
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-class EventLag(Collector):
-    """Asked anew each time: of this service's outbox, and of its own group in each partition."""
-
-    def collect(self) -> Iterable[Metric]:
-        service = current_app.config["SETTINGS"].service
-        waiting = lag.backlog()
-        yield gauge("events_outbox_pending", "Events not shipped yet.", waiting.events)
-        yield gauge("events_outbox_seconds", "Age of the oldest one of them.", waiting.seconds)
-        yield gauge("events_dead", "Dead letters of all services.", lag.dead(streams.redis()))
-        yield from of_group(service)
-
-
-def of_group(service: str) -> Iterator[Metric]:
-    """How far this service is behind, by partition."""
-    behind = [one for one in lag.of_all(streams.redis()) if one.group == service]
+def of_streams() -> Iterator[Metric]:
+    """The dead letters, and how far this service is behind, by partition."""
+    service = current_app.config["SETTINGS"].service
+    client = streams.redis()
+    yield GaugeMetricFamily("events_dead", "Dead letters of all services.", lag.dead(client))
+    behind = [one for one in lag.of_all(client) if one.group == service]
     events = GaugeMetricFamily(
         "events_lag", "Events shipped and not done with.", labels=["group", "partition"]
     )
@@ -54,5 +35,8 @@ def of_group(service: str) -> Iterator[Metric]:
     yield seconds
 
 
-def gauge(name: str, help_text: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, help_text, value=value)
+def gauge(name: str, help_text: str, value: float, service: str) -> Metric:
+    """One value of this service."""
+    family = GaugeMetricFamily(name, help_text, labels=["service"])
+    family.add_metric([service], value)
+    return family

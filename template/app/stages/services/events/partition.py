@@ -18,6 +18,7 @@ from app import events, queue
 from app.events import Event, Listener
 from app.stages.services.events import letters
 from app.stages.services.events.streams import CONSUMER, only_for, stream_of, unpacked
+from app.stages.services.observe import work
 
 log = structlog.get_logger()
 
@@ -148,6 +149,7 @@ class Partition:
                 self.client.hdel(self.marks_key, start_mark(entry, name))
         if error is None:
             entry.waits_for.discard(name)
+            work.told(entry.event, "ok")
             return True
         return self.put_off(line, error)
 
@@ -166,12 +168,14 @@ class Partition:
         if line.attempts >= events.ATTEMPTS:
             self.give_up(entry, name, repr(error), line.attempts)
             return True
+        work.told(entry.event, "again")
         line.due = time.time() + queue.pause_after(line.attempts)
         self.mark(entry, name, f"{line.attempts} {line.due}")
         return False
 
     def give_up(self, entry: Entry, name: str, error: str, attempts: int) -> None:
         log.error("event given up", event_name=entry.event.name, listener=name, error=error)
+        work.told(entry.event, "dead")
         self.bury(entry.fields, error, attempts=attempts, listener=name)
         self.mark(entry, name, "over")
         entry.waits_for.discard(name)

@@ -15,6 +15,7 @@ from app.db import db
 from app.events import OutboxRow
 from app.stages.services.events import streams
 from app.stages.services.events.loop import Loop
+from app.stages.services.observe import work
 from app.tenancy import serving
 
 log = structlog.get_logger()
@@ -93,6 +94,7 @@ def ship() -> int:
         shipped = shipped.values(state="delivered")
         db.session.execute(shipped.execution_options(synchronize_session=False))
         db.session.commit()
+        work.shipped(len(rows))
         return len(rows)
 
 
