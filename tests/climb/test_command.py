@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 from tests.climb.command import refusal, stage
 from tests.world import git
@@ -90,6 +92,54 @@ def test_it_climbs_and_says_what_is_left_to_do_and_the_way_back(project):
     assert "uv run flask stage undo" in done.stdout
     assert "Decide the conflict" not in done.stdout
     assert "not in place" not in done.stdout
+
+
+def test_it_writes_just_what_copier_would_have_written(project, tmp_path):
+    project.write("app/bell.py", "# Our own bell.\n")
+    project.write("app/mine.py", "# Nothing to do with the template.\n")
+    project.replace("wiring.toml", "between = true", "between = false")
+    project.replace("Dockerfile", "EXPOSE 8000", "EXPOSE 9000")
+    (project.root / "gunicorn.conf.py").unlink()
+    other = project.commit().copy(tmp_path / "other")
+
+    done = stage(project, "climb", "tower", "--yes")
+    other.update(stage="tower")
+
+    assert done.returncode == 0, done.stderr
+    assert project.unmerged == other.unmerged != ""
+    assert project.files == other.files
+    assert project.changes == other.changes
+
+
+def test_a_file_that_git_ignores_is_never_written_over(project):
+    project.write(".git/info/exclude", "/app/bell.py\n")
+    project.write("app/bell.py", "# Nobody could bring this back.\n")
+
+    done = stage(project, "climb", "tower", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert project.read("app/bell.py") == "# Nobody could bring this back.\n"
+    assert "app/bell.py" in stage(project, "doctor").stdout
+
+
+def test_what_is_committed_while_it_asks_is_not_climbed_over(project):
+    code = """
+import subprocess, sys
+from scripts.stage import __main__ as command
+show = command.show_changes
+def work_meanwhile(found):
+    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "--message", "More"], check=True)
+    show(found)
+command.show_changes = work_meanwhile
+command.main(["climb", "tower", "--yes"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert "Something was committed meanwhile" in done.stderr
+    assert project.changes == ""
 
 
 def test_undo_takes_back_what_is_not_committed(project):

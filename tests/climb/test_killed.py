@@ -1,7 +1,6 @@
-"""A climb that is killed while it writes: nothing is lost, and the command says what to do."""
+"""A climb that is killed while it works or writes: nothing is lost, and it says what to do."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,35 +12,35 @@ from tests.climb.command import refusal, stage
 from tests.world import Project
 
 LONGEST = 60
+# A climb that sends itself a signal when it has written so many files.
+UNTIL = """
+import os, signal, sys
+from scripts.stage import __main__ as command, carry
+write, left = carry.write, int(sys.argv.pop(1))
+sent = getattr(signal, sys.argv.pop(1))
+def write_until(*files):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), sent)
+    left -= 1
+    write(*files)
+carry.write = write_until
+command.main(sys.argv[1:])
+"""
 
 
-def start(project: Project) -> subprocess.Popen[bytes]:
-    """Begin a climb in a process group of its own, so that all of it can be killed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "scripts.stage", "climb", "tower", "--yes"],
+def climb_until(project: Project, files: int, sent: str) -> int:
+    """Climb, and send that signal after so many files; gives how it ended."""
+    return subprocess.run(
+        [sys.executable, "-c", UNTIL, str(files), sent, "climb", "tower", "--yes"],
         cwd=project.root,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        capture_output=True,
+    ).returncode
 
 
 def note_of(project: Project):
     return project.root / ".git" / "stage-climb"
-
-
-def wait_until(true, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + LONGEST
-    while not true():
-        assert process.poll() is None, "the climb ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def edited(project: Project) -> dict[str, bytes]:
@@ -49,30 +48,40 @@ def edited(project: Project) -> dict[str, bytes]:
     return project.commit().files
 
 
-def test_killed_in_the_rehearsal_the_project_was_never_touched(project):
+@pytest.mark.parametrize("after", [0.3, 1.5])
+def test_killed_in_the_rehearsal_the_project_was_never_touched(project, after):
     before = edited(project)
-    climbing = start(project)
-    time.sleep(0.7)
+    climbing = subprocess.Popen(
+        [sys.executable, "-m", "scripts.stage", "climb", "tower", "--yes"],
+        cwd=project.root,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(after)
     assert not note_of(project).exists()
 
-    kill(climbing)
+    os.killpg(climbing.pid, signal.SIGKILL)
+    climbing.wait()
 
     assert project.files == before
     assert project.changes == ""
     assert stage(project, "climb", "tower", "--yes").returncode == 0
 
 
-def test_killed_as_soon_as_it_writes_it_is_undone_and_climbs_again(project, release, tmp_path):
+@pytest.mark.parametrize("files", [0, 1, 3])
+def test_killed_while_it_writes_it_is_undone_and_climbs_again(project, release, tmp_path, files):
     before = edited(project)
-    climbing = start(project)
-    wait_until(lambda: note_of(project).exists() and project.changes, climbing)
-    kill(climbing)
+    assert climb_until(project, files, "SIGKILL") == -signal.SIGKILL
+    assert bool(project.changes) == (files > 0)
 
-    said = refusal(project, "climb", "tower", "--yes")
-    assert "A climb to tower was cut off in the middle" in said
-    assert "flask stage undo" in said
+    if project.changes:
+        said = refusal(project, "climb", "tower", "--yes")
+        assert "A climb to tower was cut off in the middle" in said
+        assert "flask stage undo" in said
+        assert stage(project, "undo", "--yes").returncode == 0
 
-    assert stage(project, "undo", "--yes").returncode == 0
     assert project.files == before
     assert project.changes == ""
     assert stage(project, "climb", "tower", "--yes").returncode == 0
@@ -80,29 +89,10 @@ def test_killed_as_soon_as_it_writes_it_is_undone_and_climbs_again(project, rele
     assert set(project.files) == set(expected)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_at_any_moment_it_is_undone(project, seed):
-    before = edited(project)
-    climbing = start(project)
-    wait_until(note_of(project).exists, climbing)
-    time.sleep(random.Random(seed).uniform(0, 2.5))
-    kill(climbing)
-
-    if project.changes:
-        assert "undo" in refusal(project, "climb", "tower", "--yes")
-        stage(project, "undo", "--yes")
-
-    assert project.files == before
-    assert project.changes == ""
-    assert stage(project, "climb", "tower", "--look").returncode == 0
-
-
 def test_git_alone_repairs_it_too(project):
     before = edited(project)
-    climbing = start(project)
-    wait_until(lambda: note_of(project).exists() and project.changes, climbing)
-    kill(climbing)
-    (project.root / ".git/index.lock").unlink(missing_ok=True)
+    climb_until(project, 2, "SIGKILL")
+    assert project.changes
 
     for command in ("reset --hard --quiet", "clean --force -d --quiet"):
         subprocess.run(["git", *command.split()], cwd=project.root, check=True)
@@ -113,23 +103,30 @@ def test_git_alone_repairs_it_too(project):
 
 def test_interrupted_it_takes_itself_back(project):
     before = edited(project)
-    climbing = start(project)
-    wait_until(lambda: note_of(project).exists() and project.changes, climbing)
 
-    os.killpg(climbing.pid, signal.SIGINT)
-    climbing.wait(timeout=LONGEST)
+    assert climb_until(project, 2, "SIGINT") != 0
 
     assert project.files == before
     assert project.changes == ""
     assert not note_of(project).exists()
 
 
-def test_a_climb_that_goes_on_without_its_command_is_waited_for(project):
+def test_a_climb_that_is_running_is_waited_for(project):
     edited(project)
-    climbing = start(project)
-    wait_until(lambda: note_of(project).exists() and project.changes, climbing)
-    os.kill(climbing.pid, signal.SIGKILL)  # Only the command: Copier writes on.
-    climbing.wait()
+    with subprocess.Popen(
+        [sys.executable, "-c", UNTIL, "2", "SIGSTOP", "climb", "tower", "--yes"],
+        cwd=project.root,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.DEVNULL,
+    ) as climbing:
+        deadline = time.monotonic() + LONGEST
+        while not (note_of(project).exists() and project.changes):
+            assert climbing.poll() is None, "the climb ended before it stopped"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
-    assert "is running" in refusal(project, "climb", "tower", "--yes")
-    kill(climbing)
+        assert "is running" in refusal(project, "climb", "tower", "--yes")
+
+        climbing.send_signal(signal.SIGCONT)
+        assert climbing.wait(LONGEST) == 0
+    assert "isn't committed yet" in refusal(project, "climb", "tower", "--yes")

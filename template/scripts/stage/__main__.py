@@ -12,8 +12,9 @@ Where the application doesn't start, the same: python3 -m scripts.stage show
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
-from scripts.stage import changes, doctor, engine, note
+from scripts.stage import carry, changes, doctor, note
 from scripts.stage.changes import Changes
 from scripts.stage.project import (
     PROJECT,
@@ -161,20 +162,28 @@ def refuse_a_stage_that_is_no_way_up(name: str) -> None:
 
 def move(wish: argparse.Namespace, to: str) -> None:
     say(f"Rehearsing the way to {to} in a copy ...")
-    would_be = changes.rehearse(wish.stage)
-    if not would_be:
-        say("Nothing would change.")
-        return
-    show_changes(would_be)
-    if wish.look:
-        return
-    if not (wish.yes or agreed("Do it? [y/N] ")):
-        raise NoClimb("Nothing was changed.")
-    with note.kept(to) as started:
-        engine.update(PROJECT, wish.stage, started)
+    with changes.rehearsal(wish.stage) as (copy, would_be):
+        if not would_be:
+            say("Nothing would change.")
+            return
+        show_changes(would_be)
+        if wish.look:
+            return
+        if not (wish.yes or agreed("Do it? [y/N] ")):
+            raise NoClimb("Nothing was changed.")
+        refuse_what_was_done_meanwhile(copy)
+        with note.kept(to):
+            carry.over(copy, PROJECT, would_be)
     report(to, wish.stage)
     if wish.check:
         check_all()
+
+
+def refuse_what_was_done_meanwhile(copy: Path) -> None:
+    """While we rehearsed and asked, somebody may have worked on."""
+    refuse_where_no_climb_begins()
+    if git(copy, "rev-parse", "HEAD") != git(PROJECT, "rev-parse", "HEAD"):
+        raise NoClimb("Something was committed meanwhile, so nothing was changed. Climb again.")
 
 
 def report(to: str, stage: str | None) -> None:

@@ -1,5 +1,7 @@
 """What an update did to each file: new, changed, gone, in conflict, or a binary replaced."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +11,7 @@ from scripts.stage.project import PROJECT, git, memory
 
 EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # The file that both sides added begins empty.
 FEW = 4
+HABITS = ("core.autocrlf=", "core.eol=", "core.filemode=", "core.symlinks=")
 
 
 @dataclass(frozen=True)
@@ -70,22 +73,13 @@ def by_folder(paths: list[str]) -> list[str]:
     return lines
 
 
-def of(project: Path) -> Changes:
-    """What is different from the last commit. Marks new files in the index, so use it on a copy."""
-    undecided = unmerged(project)
-    git(project, "add", "--all", "--intent-to-add", ".")
-    return sort_out(project, undecided)
-
-
 def since(project: Path) -> Changes:
-    """The same, for a project that was just updated: its index stays as it is."""
-    return sort_out(project, unmerged(project), untracked(project))
-
-
-def sort_out(project: Path, undecided: dict[str, bool], more: tuple[str, ...] = ()) -> Changes:
+    """What is different from the last commit in a project that was just updated."""
+    undecided = unmerged(project)
     listed = git(project, "diff", "HEAD", "--relative", "--name-status", "--no-renames", "-z")
     fields = listed.split("\0")
-    kinds = dict(zip(fields[1::2], fields[0::2], strict=False)) | dict.fromkeys(more, "A")
+    kinds = dict(zip(fields[1::2], fields[0::2], strict=False))
+    kinds |= dict.fromkeys(untracked(project), "A")
     binary = binaries(project)
     changes = Changes()
     for path, kind in sorted((kinds | dict.fromkeys(undecided, "U")).items()):
@@ -121,12 +115,25 @@ def binaries(project: Path) -> set[str]:
     return {path for _, _, path in lines}
 
 
-def rehearse(stage: str | None) -> Changes:
-    """Climb in a copy of what is committed, and tell what became of each file."""
-    repository = git(PROJECT, "rev-parse", "--show-toplevel")
+@contextmanager
+def rehearsal(stage: str | None) -> Iterator[tuple[Path, Changes]]:
+    """Climb in a copy of what is committed; gives the copy, and what became of each file."""
+    repository = Path(git(PROJECT, "rev-parse", "--show-toplevel"))
     inner = git(PROJECT, "rev-parse", "--show-prefix")  # Not empty where projects share one.
     with TemporaryDirectory(dir=memory(), ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "copy"
-        git(PROJECT, "clone", "--quiet", "--no-hardlinks", repository, str(copy))
+        git(PROJECT, "clone", "--quiet", "--no-hardlinks", *habits(), str(repository), str(copy))
         engine.update(copy / inner, stage)
-        return of(copy / inner)
+        yield copy / inner, since(copy / inner)
+
+
+def habits() -> list[str]:
+    """How this repository writes files, where it differs from what is usual here."""
+    settings = git(PROJECT, "config", "--list", "--local").splitlines()
+    return [f"--config={line}" for line in settings if line.startswith(HABITS)]
+
+
+def rehearse(stage: str | None) -> Changes:
+    """What a climb would do to each file."""
+    with rehearsal(stage) as (_, found):
+        return found

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,9 +31,8 @@ def update_command(stage: str | None) -> list[str]:
     return [*copier(), "update", "--quiet", "--defaults", "--context-lines", WHOLE_FILES, *where]
 
 
-def update(project: Path, stage: str | None, started: Callable[[int], object] = id) -> None:
-    """Run the update; `started` is told the process that writes."""
-    run(update_command(stage), project, started)
+def update(project: Path, stage: str | None) -> None:
+    run(update_command(stage), project)
 
 
 def render(project: Path, folder: Path) -> Path:
@@ -46,19 +44,16 @@ def render(project: Path, folder: Path) -> Path:
     return folder
 
 
-def run(command: list[str], project: Path, started: Callable[[int], object] = id) -> None:
+def run(command: list[str], project: Path) -> None:
     answers = Answers.of(project)
     refuse_what_has_no_template(answers)
-    pipe = subprocess.PIPE
     folder = memory()
     quick = {"TMPDIR": folder} if folder else {}
-    with subprocess.Popen(
-        command, cwd=project, env=os.environ | quick, stdout=pipe, stderr=pipe, text=True
-    ) as process:
-        started(process.pid)
-        _, said = process.communicate()
-    if process.returncode:
-        raise NoClimb(why_refused(said, answers))
+    done = subprocess.run(
+        command, cwd=project, env=os.environ | quick, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise NoClimb(why_refused(done.stderr, answers))
 
 
 def refuse_what_has_no_template(answers: Answers) -> None:

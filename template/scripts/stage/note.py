@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,9 +27,6 @@ class Note:
         place().write_text(json.dumps(asdict(self)), "utf-8")
         return self
 
-    def written_by(self, process: int) -> None:
-        replace(self, process=process).write()
-
 
 def place() -> Path:
     """In git's folder, so that it's never part of the project; one for each project there."""
@@ -49,14 +46,11 @@ def find() -> Note | None:
 
 
 @contextmanager
-def kept(to: str) -> Iterator[Callable[[int], None]]:
-    """Keep the note while a process writes to the project; what fails is taken back at once.
-
-    Gives what is to be told the process, so that a climb that outlives us is known to go on.
-    """
+def kept(to: str) -> Iterator[None]:
+    """Keep the note while the project is written to; what fails is taken back at once."""
     begun = Note(to, git(PROJECT, "rev-parse", "HEAD"), os.getpid()).write()
     try:
-        yield begun.written_by
+        yield
     except BaseException:
         take_back()
         raise

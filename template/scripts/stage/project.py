@@ -30,10 +30,16 @@ def memory() -> str | None:
 # --- git -----------------------------------------------------------------------------------------
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, given: str | None = None) -> str:
+    """Run git there; `given` is what it reads from its standard input."""
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+            ["git", *arguments],
+            cwd=folder,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         raise NoClimb("git is not installed, and a climb is a merge: install it first.") from None
