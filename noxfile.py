@@ -147,10 +147,26 @@ def bench(session: nox.Session) -> None:
 
 
 @check(default=False)
+def bench_services(session: nox.Session) -> None:
+    """Measure a list and a page in one process group and in four services (-- --json FILE)."""
+    benchmark_of_services(session, "benchmarks/services.py")
+
+
+@check(default=False)
 def bench_events(session: nox.Session) -> None:
     """Measure events between services, and kill workers while 100,000 flow (-- --json FILE)."""
+    benchmark_of_services(session, "benchmarks/events.py")
+
+
+@check(default=False)
+def bench_promote(session: nox.Session) -> None:
+    """Measure the way of a million rows from one database into four (-- --source, --json FILE)."""
+    benchmark_of_services(session, "benchmarks/promote.py")
+
+
+def benchmark_of_services(session: nox.Session, script: str) -> None:
     with generated(session, "services") as project:
-        run = ["uv", "run", "--project", str(project), "python", "benchmarks/events.py"]
+        run = ["uv", "run", "--project", str(project), "python", script]
         session.run(*run, str(project), *session.posargs, env={"VIRTUAL_ENV": None})
 
 
