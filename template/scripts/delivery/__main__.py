@@ -1,0 +1,135 @@
+"""What the pipelines call. Each writes JSON or text to standard output, and nothing else.
+
+python3 -m scripts.delivery changed --since origin/main     which checks a change needs
+python3 -m scripts.delivery check billing                   a service's own checks
+python3 -m scripts.delivery name                            what this commit is called
+python3 -m scripts.delivery bill                            the bill of materials (SBOM)
+python3 -m scripts.delivery values add NAME IMAGE           a release beside the others
+python3 -m scripts.delivery plan plan.json                  what a Terraform plan would do
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.delivery import Refused, bill, changed, plan, release, values
+
+
+def main(arguments: list[str]) -> None:
+    wish = wishes(arguments)
+    wish.do(wish)
+
+
+def wishes(arguments: list[str]) -> argparse.Namespace:
+    first, _, more = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m scripts.delivery",
+        description=first,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, what: str, do: object) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        made.set_defaults(do=do)
+        return made
+
+    changing = command("changed", "which checks the changes since a commit need", show_changed)
+    changing.add_argument("--since", metavar="COMMIT", help="default: everything is checked")
+    checking = command("check", "a service's own tests, on PostgreSQL", check)
+    checking.add_argument("service", choices=changed.SERVICES)
+    command("name", "what a release of this commit is called", show_name)
+    billing = command("bill", "the bill of materials of what the image installs", show_bill)
+    billing.add_argument("--release", help="its version in the bill; default: the commit's name")
+    placing = command("values", "the chart's values for the releases side by side", show_values)
+    placing.add_argument("how", choices=["add", "finish", "drop"])
+    placing.add_argument("release")
+    placing.add_argument("image", nargs="?", help="with add: registry/name@sha256:...")
+    placing.add_argument(
+        "--current", type=Path, metavar="FILE", help="what `helm get values -o json` said"
+    )
+    planning = command("plan", "what a Terraform plan would do, in Markdown", show_plan)
+    planning.add_argument("file", type=Path, help="what `terraform show -json` said")
+    planning.add_argument("--fingerprint", action="store_true", help="only that")
+    planning.add_argument("--approved", metavar="FINGERPRINT", help="refuse any other plan")
+    planning.add_argument(
+        "--may-lose", action="append", default=[], metavar="ADDRESS", help="data that may go"
+    )
+    return parser.parse_args(arguments)
+
+
+def say(text: str) -> None:
+    print(text)
+
+
+def show_changed(wish: argparse.Namespace) -> None:
+    needed = changed.Needed()
+    if wish.since:
+        needed = changed.needed_for(changed.paths_since(wish.since))
+    else:
+        needed.everything()
+    say(json.dumps(needed.matrix()))
+
+
+def check(wish: argparse.Namespace) -> None:
+    tests = changed.tests_of(wish.service)
+    quick = ("-n", "auto", "-m", "not journey and not processes")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *quick, *tests],
+        cwd=changed.PROJECT,
+        env=os.environ | {"TEST_DATABASE": "postgres"},
+        check=False,
+    )
+    sys.exit(done.returncode)
+
+
+def show_name(_wish: argparse.Namespace) -> None:
+    say(release.name_of_commit())
+
+
+def show_bill(wish: argparse.Namespace) -> None:
+    name = release.checked(wish.release) if wish.release else release.name_of_commit()
+    say(json.dumps(bill.bill_of(name), indent=2))
+
+
+def show_values(wish: argparse.Namespace) -> None:
+    current = read(wish.current) if wish.current else None
+    if wish.how == "add":
+        if not wish.image:
+            raise Refused("Which image? values add NAME registry/name@sha256:...")
+        result = values.add(current, wish.release, wish.image)
+    else:
+        step = values.finish if wish.how == "finish" else values.drop
+        result = step(current, wish.release)
+    say(json.dumps(result, indent=2))
+
+
+def show_plan(wish: argparse.Namespace) -> None:
+    changes = plan.changes_in(read(wish.file))
+    losses = plan.unexpected_losses(changes, wish.may_lose)
+    say(plan.fingerprint(changes) if wish.fingerprint else plan.summary(changes))
+    if losses:
+        raise Refused(
+            f"This would lose what is in {', '.join(losses)}. "
+            "If it may: --may-lose ADDRESS, and a backup first."
+        )
+    if wish.approved and wish.approved != plan.fingerprint(changes):
+        raise Refused("This isn't the plan that was approved. Look at it, and approve it again.")
+
+
+def read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text("utf-8") or "null")
+    except OSError as error:
+        raise Refused(f"{file} can't be read: {error.strerror}.") from None
+    except ValueError:
+        raise Refused(f"{file} holds no JSON.") from None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
