@@ -7,6 +7,8 @@ import nox
 
 nox.options.default_venv_backend = "none"  # `uv run` has made the environment already.
 QUICK = "not journey and not processes"
+# What the services add runs on their servers, so it is tested there and not on SQLite as well.
+SERVED = ("--ignore=tests/services",)
 
 
 @nox.session
@@ -41,7 +43,7 @@ def migrations(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, on SQLite."""
-    session.run("pytest", "-n", "auto", "-m", QUICK, *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", QUICK, *SERVED, *session.posargs)
 
 
 @nox.session
@@ -52,7 +54,7 @@ def processes(session: nox.Session) -> None:
 
 @nox.session
 def postgres(session: nox.Session) -> None:
-    """Run the same tests on PostgreSQL, which comes along if there is no server."""
+    """Run all tests on PostgreSQL, which comes along if there is no server."""
     settings = {"TEST_DATABASE": "postgres"}
     session.run("pytest", "-n", "auto", "-m", QUICK, *session.posargs, env=settings)
 
