@@ -1,0 +1,18 @@
+"""What the tests of the chart share."""
+
+import json
+
+import pytest
+
+from tests.tools import in_app
+
+ASK = (
+    "import json; from app.stages.services.settings import Settings; "
+    "print(json.dumps(sorted(name.upper() for name in Settings.model_fields)))"
+)
+
+
+@pytest.fixture(scope="session")
+def names() -> set[str]:
+    """The settings that the application reads, as it says itself."""
+    return set(json.loads(in_app("python", "-c", ASK)))
