@@ -5,10 +5,21 @@ import subprocess
 
 def in_session(leader: int) -> dict[int, str]:
     """The processes of a session that are alive, each with its command line."""
-    found = subprocess.run(
-        ["ps", "-A", "-o", "pid=,sess=,stat=,args="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(None, 3) for line in found.stdout.splitlines()]
-    return {
-        int(pid): args for pid, sid, state, args in rows if int(sid) == leader and "Z" not in state
-    }
+    return {pid: args for pid, _, session, args in processes() if session == leader}
+
+
+def children_of(parent: int) -> list[int]:
+    """Who was started by a process, and is alive."""
+    return [pid for pid, its_parent, _, _ in processes() if its_parent == parent]
+
+
+def processes() -> list[tuple[int, int, int, str]]:
+    """All that are alive: id, parent, session and command line."""
+    command = ["ps", "-A", "-o", "pid=,ppid=,sess=,stat=,args="]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split(None, 4) for line in found.stdout.splitlines()]
+    return [
+        (int(pid), int(parent), int(session), args)
+        for pid, parent, session, state, args in rows
+        if "Z" not in state
+    ]

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.delivery import Refused, bill, changed, plan, release, values
+from scripts.delivery import Refused, bill, changed, deploy, plan, release, values
 
 
 def main(arguments: list[str]) -> None:
@@ -46,13 +46,13 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
     command("name", "what a release of this commit is called", show_name)
     billing = command("bill", "the bill of materials of what the image installs", show_bill)
     billing.add_argument("--release", help="its version in the bill; default: the commit's name")
-    placing = command("values", "the chart's values for the releases side by side", show_values)
-    placing.add_argument("how", choices=["add", "finish", "drop"])
-    placing.add_argument("release")
-    placing.add_argument("image", nargs="?", help="with add: registry/name@sha256:...")
-    placing.add_argument(
-        "--current", type=Path, metavar="FILE", help="what `helm get values -o json` said"
-    )
+    deploying = command("deploy", "which releases stand side by side in a cluster", deploy_it)
+    deploying.add_argument("how", choices=["add", "finish", "drop"])
+    deploying.add_argument("release")
+    deploying.add_argument("image", nargs="?", help="with add: registry/name@sha256:...")
+    deploying.add_argument("--environment", required=True, help="of infra/helm/values-*.yaml")
+    deploying.add_argument("--namespace", default="app")
+    deploying.add_argument("--look", action="store_true", help="only show the values")
     planning = command("plan", "what a Terraform plan would do, in Markdown", show_plan)
     planning.add_argument("file", type=Path, help="what `terraform show -json` said")
     planning.add_argument("--fingerprint", action="store_true", help="only that")
@@ -68,10 +68,9 @@ def say(text: str) -> None:
 
 
 def show_changed(wish: argparse.Namespace) -> None:
-    needed = changed.Needed()
-    if wish.since:
-        needed = changed.needed_for(changed.paths_since(wish.since))
-    else:
+    paths = changed.paths_since(wish.since) if wish.since else None
+    needed = changed.Needed() if paths is None else changed.needed_for(paths)
+    if paths is None:
         needed.everything()
     say(json.dumps(needed.matrix()))
 
@@ -97,16 +96,19 @@ def show_bill(wish: argparse.Namespace) -> None:
     say(json.dumps(bill.bill_of(name), indent=2))
 
 
-def show_values(wish: argparse.Namespace) -> None:
-    current = read(wish.current) if wish.current else None
+def deploy_it(wish: argparse.Namespace) -> None:
+    deploy.values_of(wish.environment)
+    here = deploy.current(wish.namespace)
     if wish.how == "add":
         if not wish.image:
-            raise Refused("Which image? values add NAME registry/name@sha256:...")
-        result = values.add(current, wish.release, wish.image)
+            raise Refused("Which image? deploy add NAME registry/name@sha256:...")
+        wanted = values.add(here, wish.release, wish.image)
     else:
         step = values.finish if wish.how == "finish" else values.drop
-        result = step(current, wish.release)
-    say(json.dumps(result, indent=2))
+        wanted = step(here, wish.release)
+    say(json.dumps(wanted, indent=2))
+    if not wish.look:
+        deploy.upgrade(wanted, wish.environment, wish.namespace)
 
 
 def show_plan(wish: argparse.Namespace) -> None:

@@ -106,9 +106,14 @@ class System:
     # --- Doing -----------------------------------------------------------------------------------
 
     def kill(self, *names: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """End some of its processes, and wait until `flask dev` has noticed."""
+        """End some of its processes, and wait until `flask dev` has noticed.
+
+        Gunicorn's children, too: they'd keep its port for as long as their requests may take.
+        """
         for name in names:
-            os.kill(self.processes[name], how)
+            parent = self.processes[name]
+            for pid in (*alive.children_of(parent), parent):
+                os.kill(pid, how)
         self.wait_for(lambda: not set(names) & set(self.processes))
 
     def touch(self) -> None:

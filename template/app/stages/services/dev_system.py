@@ -150,11 +150,11 @@ def way_in(plan: Plan) -> Part:
     file = plan.instance / "Caddyfile"
     file.write_text(gateway.caddyfile(plan.app), "utf-8")
     env = {
+        "GATEWAY_PATIENCE": "10s",  # A service that starts again takes a while.
         **os.environ,
         **{f"{name.upper()}_UPSTREAMS": f"127.0.0.1:{plan.ports[name]}" for name in SERVICES},
         "GATEWAY_ADDRESS": f":{plan.port}",
         "GATEWAY_BIND": plan.host,
-        "GATEWAY_PATIENCE": "10s",  # A service that starts again takes a while.
         "XDG_DATA_HOME": str(plan.instance),
         "XDG_CONFIG_HOME": str(plan.instance),
     }

@@ -1,13 +1,77 @@
-"""The workflows in the eyes of the tools that know GitHub."""
+"""The form of the workflows, in the eyes of the tools that know GitHub and in ours."""
+
+import re
+
+import pytest
 
 from tests.tools import PROJECT, pinned, succeed
+from tests.workflows.workflows import FILES, Job, jobs, read
 
-WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+PINNED = re.compile(r"^ *(?:- )?uses: (\$/\S+|[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$")
+JOBS = [pytest.param(job, id=job.where) for job in jobs()]
+MAY_WRITE = {"id-token"}
 
 
 def test_actionlint_finds_nothing():
-    succeed(*pinned("actionlint", "shellcheck"), *WORKFLOWS)
+    succeed(*pinned("actionlint", "shellcheck"), *FILES)
 
 
 def test_zizmor_finds_nothing():
     succeed(*pinned("zizmor"), "--offline", "--quiet", ".github")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_each_action_is_pinned_by_its_digest_and_says_its_version(file):
+    uses = [line for line in file.read_text("utf-8").splitlines() if "uses:" in line]
+
+    assert [line for line in uses if not PINNED.match(line)] == []
+
+
+def test_one_action_has_one_digest_everywhere():
+    said = "\n".join(file.read_text("utf-8") for file in FILES)
+    pins = set(re.findall(r"uses: ([\w./-]+)@(\S+ # \S+)", said))
+
+    assert len(pins) == len({action for action, _digest in pins})
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_workflow_may_nothing_unless_a_job_says_so(file):
+    assert read(file)["permissions"] == {}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_may_little_and_ends(job: Job):
+    writes = {name for name, what in job.said["permissions"].items() if what == "write"}
+
+    assert writes <= MAY_WRITE, "it writes to the repository or its packages"
+    if "uses" not in job.said:
+        assert job.said["timeout-minutes"] <= 350
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_checkout_leaves_no_token_behind(job: Job):
+    for step in job.steps:
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_what_is_under_way_in_an_environment_is_not_cut_off(job: Job):
+    if "environment" in job.said and "image" not in job.said.get("outputs", {}):
+        assert job.said["concurrency"]["cancel-in-progress"] is False
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_no_job_has_a_key_of_the_cloud(job: Job):
+    """GitHub vouches for the job, so nothing is kept that could be stolen."""
+    assert "secrets." not in str(job.said)
+
+
+def test_the_tools_are_those_that_are_tested():
+    """uv as in the Dockerfile, Terraform as one of those that the modules allow."""
+    said = "\n".join(file.read_text("utf-8") for file in FILES)
+
+    (uv,) = set(re.findall(r"uv==(\S+)", said))
+    assert f"uv=={uv}" in (PROJECT / "Dockerfile").read_text("utf-8")
+    assert len(set(re.findall(r"terraform_version: (\S+)", said))) <= 1
+    assert len(set(re.findall(r"python-version: (\S+)", said))) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.delivery import Refused, changed
+from scripts.delivery import changed
 from scripts.delivery.changed import IMPORTED_BY, SERVICES, needed_for
 
 PROJECT = Path(__file__).parents[3]
@@ -101,15 +101,17 @@ def test_both_ends_of_a_move_count(repository):
     assert changed.paths_since(first) == ["app/auth/secrets.py", "app/features/secrets.py"]
 
 
-def test_a_commit_that_was_not_fetched_is_named(repository):
+@pytest.mark.parametrize("commit", ["origin/gone", "0" * 40])
+def test_since_a_commit_that_is_unknown_everything_is_checked(repository, commit, capsys):
     repository.commit("app/db.py")
 
-    with pytest.raises(Refused, match=r"'origin/gone' can't be told(.|\n)*fetch-depth: 0"):
-        changed.paths_since("origin/gone")
+    assert changed.paths_since(commit) is None
+    assert "so everything is checked" in capsys.readouterr().err
 
 
-def test_without_a_commit_everything_is_checked():
-    command = [sys.executable, "-m", "scripts.delivery", "changed"]
+@pytest.mark.parametrize("since", [[], ["--since", "0" * 40]])
+def test_without_a_commit_everything_is_checked(since):
+    command = [sys.executable, "-m", "scripts.delivery", "changed", *since]
     said = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
 
     matrix = json.loads(said)

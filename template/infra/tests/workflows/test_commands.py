@@ -1,0 +1,119 @@
+"""What a workflow runs is there: a misspelt command is found here, not on the day of a release."""
+
+import sys
+
+import pytest
+
+from tests.tools import PROJECT, in_app, run
+from tests.workflows.workflows import FOLDER, commands, commands_of, jobs, read
+
+COMMANDS = list(commands())
+
+
+def calls_of(*beginning: str) -> list[tuple[str, list[str]]]:
+    """The commands that begin so, with or without `uv run` or something in a cluster before it."""
+    found = []
+    for where, words in COMMANDS:
+        for place in range(len(words)):
+            if words[place : place + len(beginning)] == list(beginning):
+                found.append((where, words[place + len(beginning) :]))
+                break
+    return found
+
+
+DELIVERY = calls_of("python3", "-m", "scripts.delivery")
+NOX = calls_of("nox")
+READER = """\
+import sys
+from scripts.delivery.__main__ import wishes
+wishes(sys.argv[1:])
+"""
+
+
+def test_the_reader_of_scripts_sees_each_command():
+    script = 'a "b c" | d >> "$F"\nx=$(e --f "$(g h)")\ni || { j; exit 1; }\nk ${{ l }} \\\n  m'
+
+    words = [" ".join(words) for words in commands_of(script)]
+
+    assert words[:2] == ["a b c", "d"]
+    assert {"e --f substituted", "g h", "k expression m"} <= set(words)
+
+
+@pytest.mark.parametrize(("where", "words"), DELIVERY, ids=lambda value: " ".join(value)[:60])
+def test_a_delivery_command_is_called_as_it_wants(where, words):
+    """By its own reader of arguments. What is a variable stands for itself."""
+    known = {"$SERVICE": "auth"}  # One of a few words.
+
+    done = run(sys.executable, "-c", READER, *[known.get(word, word) for word in words])
+
+    assert done.returncode == 0, f"{where}: {done.stderr}"
+
+
+def test_a_wrong_call_would_be_found():
+    done = run(sys.executable, "-c", READER, "changed", "--before", "main")
+
+    assert done.returncode == 2
+    assert "unrecognized arguments: --before" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, set[str]]:
+    """The sessions of the project's noxfiles."""
+    return {
+        name: {
+            line.split()[1]
+            for line in in_app("nox", "-f", name, "-l").splitlines()
+            if line.startswith(("*", "-"))
+        }
+        for name in ("noxfile.py", "infra/noxfile.py")
+    }
+
+
+def test_a_session_of_nox_is_one_that_there_is(sessions):
+    """A matrix' sessions are in a variable, so its values are looked at as well."""
+    for where, words in NOX:
+        noxfile = words[words.index("-f") + 1] if "-f" in words else "noxfile.py"
+        named = [word for word in words[words.index("-s") + 1 :] if not word.startswith("$")]
+        assert set(named) <= sessions[noxfile], f"{where}: nox {' '.join(words)}"
+    for job in jobs():
+        checks = job.said.get("strategy", {}).get("matrix", {}).get("check", [])
+        assert {name for check in checks for name in check.split()} <= sessions["noxfile.py"]
+
+
+def test_each_part_of_the_infrastructure_is_a_session(sessions):
+    """services.yml runs the parts that `changed` names."""
+    parts = {part.name for part in (PROJECT / "infra/tests").iterdir() if part.is_dir()}
+
+    assert {part for part in parts if not part.startswith(("_", "."))} <= sessions[
+        "infra/noxfile.py"
+    ]
+
+
+def test_a_flask_command_has_these_options():
+    for where, words in calls_of("flask"):
+        named = [word for word in words if not word.startswith(("-", "$"))][:2]
+        said = in_app("flask", *named, "--help")
+        for option in [word.split("=")[0] for word in words if word.startswith("--")]:
+            assert option in said, f"{where}: flask {' '.join(named)} has no {option}"
+
+
+def test_terraform_is_given_files_that_there_are():
+    for where, words in calls_of("terraform"):
+        for word in words:
+            if word.startswith("-chdir="):
+                assert (PROJECT / word.removeprefix("-chdir=")).is_dir(), where
+    environments = {
+        environment
+        for job in jobs()
+        for environment in job.said.get("strategy", {}).get("matrix", {}).get("environment", [])
+    }
+    for environment in environments:
+        assert (PROJECT / f"infra/terraform/environments/{environment}.tfvars").is_file()
+
+
+def test_a_workflow_that_is_called_takes_what_it_is_given():
+    for job in jobs():
+        if called := job.said.get("uses", ""):
+            wanted = read(FOLDER / called.rsplit("/", 1)[1])["on"]["workflow_call"]["inputs"]
+            required = {name for name, what in wanted.items() if what.get("required")}
+            assert required <= set(job.said["with"]) <= set(wanted), job.where
