@@ -91,6 +91,7 @@ def welcome(plan: Plan, seconds: float) -> str:
         "E-mail it sends": f"{plan.address}/dev/mail",
         "Redis": plan.redis,
         **{f"Database of {name}": base.shown for name, base in plan.databases.items()},
+        **{f"Metrics of {name}": address for name, address in plan.metrics.items()},
     }
     width = max(map(len, lines))
     shown = "\n".join(

@@ -23,6 +23,7 @@ NOTE = "dev.json"
 # What is another service's business, or ours alone.
 NOT_HANDED_ON = (
     "PORT",
+    "METRICS_ADDRESS",
     "MIGRATIONS_DATABASE_URL",
     *(f"{s.upper()}_DATABASE_URL" for s in SERVICES),
 )
@@ -40,6 +41,10 @@ class Plan:
     gunicorn: bool = False
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in SERVICES})
     redis_port: int = field(default_factory=free_port)
+    # Where the workers answer Prometheus; the services do at their own addresses.
+    metrics_ports: dict[str, int] = field(
+        default_factory=lambda: {name: free_port() for name in SERVICES}
+    )
 
     @property
     def instance(self) -> Path:
@@ -51,12 +56,19 @@ class Plan:
         given: str = self.app.config["SETTINGS"].redis_url
         return given or f"redis://127.0.0.1:{self.redis_port}/0"
 
+    @property
+    def metrics(self) -> dict[str, str]:
+        """Where each process answers Prometheus."""
+        ports = self.ports | {f"{name}-worker": at for name, at in self.metrics_ports.items()}
+        return {name: f"http://127.0.0.1:{port}/metrics" for name, port in ports.items()}
+
 
 def system_of(plan: Plan, when_ready: Callable[[], None]) -> System:
     """The processes, in the order in which they need each other."""
     facts: dict[str, object] = {
         "url": plan.address,
         "redis": plan.redis,
+        "metrics": plan.metrics,
         "databases": {name: database.url for name, database in plan.databases.items()},
     }
     system = System(Path(plan.app.root_path), plan.instance / NOTE, facts, when_ready)
@@ -78,7 +90,8 @@ def server(plan: Plan, service: str) -> Part:
 
 
 def worker(plan: Plan, service: str) -> Part:
-    return Part(f"{service}-worker", flask("worker"), environment(plan, service))
+    port = {"METRICS_ADDRESS": f"127.0.0.1:{plan.metrics_ports[service]}"}
+    return Part(f"{service}-worker", flask("worker"), environment(plan, service) | port)
 
 
 def environment(plan: Plan, service: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from app.doors import DOORS, Door, serves
 from app.errors import problem
 from app.stages.services import deadline, proof, travel
 from app.stages.services.client import short
+from app.stages.services.observe import traces
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ def only_services(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         claims = proof.check()
+        traces.answer(claims.get("trace", ""))
         if not deadline.begin():
             return problem(504, "Too late", "Whoever asked doesn't wait any longer.")
         proof.serve_who_was_signed(claims)

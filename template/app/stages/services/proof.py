@@ -17,6 +17,7 @@ from flask import Flask, current_app, g, request
 
 from app.actor import act_for
 from app.stages.services.keys import BadToken, sign, verify
+from app.stages.services.observe import traces
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, enter, tenant_or_none
 
@@ -40,6 +41,8 @@ def headers(service: str, method: str, path: str, body: bytes) -> dict[str, str]
         "actor": actor(),
         "request_id": request_id,
     }
+    if here := traces.here():
+        claims["trace"] = here
     named = {"X-Request-ID": request_id} if request_id else {}
     return {"Authorization": f"Bearer {sign(claims, service, SECONDS)}"} | named
 

@@ -41,8 +41,15 @@ class Settings(Prototype):
         pattern=r"^([^:\s]*:\d{1,5})?$",
         description="Where `flask worker` answers Prometheus, as host:port. Empty: nowhere.",
     )
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        description="The collector that traces go to, by OTLP over HTTP: http://host:4318. Empty: "
+        "no traces.",
+    )
 
-    @field_validator("auth_url", "billing_url", "analytics_url", "features_url")
+    @field_validator(
+        "auth_url", "billing_url", "analytics_url", "features_url", "otel_exporter_otlp_endpoint"
+    )
     @classmethod
     def refuse_what_is_no_url(cls, value: str) -> str:
         return of_scheme(value, "http", "https").rstrip("/")

@@ -18,7 +18,7 @@ from app import events, queue
 from app.events import Event, Listener
 from app.stages.services.events import letters
 from app.stages.services.events.streams import CONSUMER, only_for, stream_of, unpacked
-from app.stages.services.observe import work
+from app.stages.services.observe import traces, work
 
 log = structlog.get_logger()
 
@@ -143,7 +143,7 @@ class Partition:
         if again:
             self.mark_start(entry, name)
         try:
-            error = events.hand_over(entry.event, line.listener)
+            error = traces.hand_over(entry.fields, entry.event, line.listener)
         finally:
             if again:
                 self.client.hdel(self.marks_key, start_mark(entry, name))

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.events import Event, OutboxRow
+from app.stages.services.observe import traces
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant
 
@@ -80,7 +81,8 @@ def packed(row: OutboxRow) -> dict[Any, Any]:
         "actor": row.actor_id,
         "tenant": [row.tenant_id, row.tenant_slug, row.tenant_name] if row.tenant_id else None,
     }
-    return {"event": orjson.dumps(head), "facts": row.facts}
+    facts, trace = traces.apart(row.facts)
+    return {"event": orjson.dumps(head), "facts": facts} | ({"trace": trace} if trace else {})
 
 
 def unpacked(fields: dict[bytes, bytes]) -> Event:

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from flask import Flask
 
-PARTS = ("requests", "work", "page")
+PARTS = ("requests", "work", "page", "traces")
 
 
 def init_app(app: Flask) -> None:

@@ -1,11 +1,11 @@
-"""Questions to neighbours are counted, with how long they took."""
+"""Questions to neighbours are counted, with how long they took, and belong to a trace."""
 
 import time
 from collections.abc import Callable
 from functools import wraps
 
 from app.errors import Unavailable
-from app.stages.services.observe import names
+from app.stages.services.observe import names, traces
 
 Exchange = Callable[[str, str, bytes], bytes]
 
@@ -17,7 +17,8 @@ def watched(exchange: Exchange) -> Exchange:
     def counted(service: str, path: str, body: bytes) -> bytes:
         begun, outcome = time.perf_counter(), "answered"
         try:
-            return exchange(service, path, body)
+            with traces.asking(service, path):
+                return exchange(service, path, body)
         except Unavailable:
             outcome = "unavailable"
             raise
