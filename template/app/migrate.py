@@ -156,6 +156,11 @@ def upgrade(app: Flask, package: str | None = None, revision: str = "heads") -> 
     for name in packages_in(app, package):
         refuse_twins(name)
         with connecting(app, name) as connection:
+            ahead = revision == "heads" and is_ahead(app, name, connection)
+            connection.rollback()  # Alembic commits only what it began itself.
+            if ahead:
+                click.echo(f"{name}: a newer release has migrated it; nothing is left to do here.")
+                continue
             command.upgrade(config_of(name, connection), revision)
             let_the_app_use_them(app, name, connection)
 
@@ -205,9 +210,22 @@ def pending(app: Flask) -> list[str]:
     late = []
     for package in known_heads(app):
         with db.reader(PACKAGES[package]).connect() as connection:
-            if current_of(package, connection) != known_heads(app)[package]:
+            behind = current_of(package, connection) != known_heads(app)[package]
+            if behind and not is_ahead(app, package, connection):
                 late.append(package)
     return late
+
+
+def is_ahead(app: Flask, package: str, connection: Connection) -> bool:
+    """Whether tables are at a migration that this code doesn't know: a newer release made it.
+
+    Releases stand beside each other for a while, and migrations only add, so the older one goes on.
+    """
+    known: dict[str, set[str]] = app.extensions.setdefault("migrations_known", {})
+    if package not in known:
+        scripts = ScriptDirectory.from_config(config_of(package))
+        known[package] = {script.revision for script in scripts.walk_revisions()}
+    return not current_of(package, connection) <= known[package]
 
 
 def known_heads(app: Flask) -> dict[str, set[str]]:
