@@ -16,6 +16,7 @@ PARTS = (
     "observe",
     "gateway",
     "promote",
+    "rollout",
 )
 
 

@@ -1,13 +1,15 @@
 """The settings that the services stage adds to those of `app/settings.py`."""
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from app.settings import Keys, of_scheme
+from app.settings import Keys, of_scheme, readable_database_url
 from app.settings import Settings as Prototype
 
 SERVICES = ("auth", "billing", "analytics", "features")
+PLACE = re.compile(r"(?=.*\{service\})(?=.*\{release\})[a-z0-9.{}-]+:\d{1,5}")
 
 
 class Settings(Prototype):
@@ -46,6 +48,36 @@ class Settings(Prototype):
         description="The collector that traces go to, by OTLP over HTTP: http://host:4318. Empty: "
         "no traces.",
     )
+
+    prometheus_url: str = Field(
+        "", description="A Prometheus that `flask rollout` asks how a release does."
+    )
+    rollout_upstreams: str = Field(
+        "{service}-{release}:8000",
+        description="Where a release's services answer the gateway; a dot in its name is a dash.",
+    )
+    rollout_database_url: str = Field(
+        "",
+        description="auth's database as `flask rollout` reaches it. Empty: with SERVES=auth, its "
+        "own.",
+    )
+
+    @field_validator("rollout_upstreams")
+    @classmethod
+    def refuse_one_place_for_all(cls, value: str) -> str:
+        if not PLACE.fullmatch(value):
+            raise ValueError("must be host:port, with {service} and {release} in the host")
+        return value
+
+    @field_validator("rollout_database_url")
+    @classmethod
+    def refuse_an_unreadable_url(cls, value: str) -> str:
+        return readable_database_url(value)
+
+    @field_validator("prometheus_url")
+    @classmethod
+    def refuse_what_is_no_prometheus(cls, value: str) -> str:
+        return of_scheme(value, "http", "https").rstrip("/")
 
     @field_validator(
         "auth_url", "billing_url", "analytics_url", "features_url", "otel_exporter_otlp_endpoint"
