@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.delivery import Refused, bill, changed, deploy, plan, release, values
+from scripts.delivery import Refused, bill, changed, deploy, plan, release, rollout, values
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +53,9 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
     deploying.add_argument("--environment", required=True, help="of infra/helm/values-*.yaml")
     deploying.add_argument("--namespace", default="app")
     deploying.add_argument("--look", action="store_true", help="only show the values")
+    rolling = command("rollout", "`flask rollout ...` in the cluster, to its end", roll_out)
+    rolling.add_argument("--namespace", default="app")
+    rolling.add_argument("words", nargs=argparse.REMAINDER, help="start NAME, status, ...")
     planning = command("plan", "what a Terraform plan would do, in Markdown", show_plan)
     planning.add_argument("file", type=Path, help="what `terraform show -json` said")
     planning.add_argument("--fingerprint", action="store_true", help="only that")
@@ -64,7 +67,7 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
 
 
 def say(text: str) -> None:
-    print(text)
+    print(text, flush=True)
 
 
 def show_changed(wish: argparse.Namespace) -> None:
@@ -107,8 +110,16 @@ def deploy_it(wish: argparse.Namespace) -> None:
         step = values.finish if wish.how == "finish" else values.drop
         wanted = step(here, wish.release)
     say(json.dumps(wanted, indent=2))
+    if wish.how == "add":
+        deploy.refuse_what_the_one_before_cannot_live_with(here)
     if not wish.look:
         deploy.upgrade(wanted, wish.environment, wish.namespace)
+
+
+def roll_out(wish: argparse.Namespace) -> None:
+    if not wish.words:
+        raise Refused("Which? rollout start NAME, rollout status, ...: see docs/rollout.md.")
+    sys.exit(rollout.run(["flask", "rollout", *wish.words], wish.namespace, say))
 
 
 def show_plan(wish: argparse.Namespace) -> None:

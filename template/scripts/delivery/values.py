@@ -14,6 +14,9 @@ POINTERS = ("defaultRelease", "workersRelease")
 # By its content: a tag could be moved between the scan and the cluster.
 IMAGE = re.compile(r"[a-z0-9][a-z0-9./_:-]*@sha256:[0-9a-f]{64}")
 
+# The one that answers, the one before it or a bad one, and the one that comes.
+SIDE_BY_SIDE = 3
+
 Values = dict[str, Any]
 
 
@@ -37,7 +40,18 @@ def add(current: Values | None, release: str, image: str) -> Values:
     values["releases"].setdefault(release, {"image": image})
     for pointer in POINTERS:
         values[pointer] = values.get(pointer) or only_other(values, release) or release
+    refuse_too_many(values, release)
     return values | {"migrationsRelease": release}
+
+
+def refuse_too_many(values: Values, new: str) -> None:
+    kept = {new, *(values[pointer] for pointer in POINTERS)}
+    others = sorted(set(values["releases"]) - kept)
+    if len(values["releases"]) > SIDE_BY_SIDE:
+        raise Refused(
+            f"More than {SIDE_BY_SIDE} releases can't stand side by side. See `flask rollout "
+            f"status` for one that no tenant has, and drop it: {', '.join(others)}."
+        )
 
 
 def only_other(values: Values, release: str) -> str | None:

@@ -1,74 +1,28 @@
-"""A release in a cluster. Helm is played by a program that keeps the values it's given: there is
-no cluster here; infra/tests/helm renders the chart with the real engine."""
+"""A release in a cluster. Programs play helm and kubectl, as there is no cluster here;
+infra/tests/helm renders the chart with the real engine."""
 
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+from scripts.delivery import rollout
+from tests.services.delivery.cluster import DELIVERY, PROJECT, Cluster
+
 IMAGE = f"registry.example.com/app@sha256:{'1' * 64}"
-DEPLOY = (sys.executable, "-m", "scripts.delivery", "deploy")
-HELM = f"""\
-#!{sys.executable}
-import json, pathlib, sys
-here = pathlib.Path(__file__).parent
-kept, said = here / "kept.json", here / "said.jsonl"
-with said.open("a") as log:
-    log.write(json.dumps(sys.argv[1:]) + "\\n")
-if (here / "away").exists():
-    sys.exit("Error: Kubernetes cluster unreachable")
-match sys.argv[1:]:
-    case ["list", *_]:
-        print(json.dumps([{{"name": "app"}}] if kept.exists() else []))
-    case ["get", "values", *_]:
-        print(kept.read_text())
-    case ["upgrade", *rest]:
-        files = [rest[place + 1] for place, word in enumerate(rest) if word == "--values"]
-        kept.write_text(pathlib.Path(files[-1]).read_text())
-"""
-
-
-class Cluster:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        program = folder / "helm"
-        program.write_text(HELM)
-        program.chmod(0o755)
-
-    def deploy(self, *arguments: str, environment: str = "staging"):
-        return subprocess.run(
-            [*DEPLOY, *arguments, "--environment", environment],
-            cwd=PROJECT,
-            env=os.environ | {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}"},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-
-    @property
-    def values(self):
-        file = self.folder / "kept.json"
-        return json.loads(file.read_text()) if file.exists() else None
-
-    @property
-    def commands(self) -> list[list[str]]:
-        return [json.loads(line) for line in (self.folder / "said.jsonl").read_text().splitlines()]
+STAGING = ("--environment", "staging")
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    if not (PROJECT / "infra/helm/values-staging.yaml").exists():
-        pytest.skip("there is no chart yet")
     return Cluster(tmp_path)
 
 
 def test_a_release_comes_gets_everybody_and_the_next_stands_beside_it(cluster):
-    cluster.deploy("add", "r-1", IMAGE)
-    done = cluster.deploy("add", "r-2", IMAGE.replace("1", "2"))
+    cluster.run("deploy", "add", "r-1", IMAGE, *STAGING)
+    done = cluster.run("deploy", "add", "r-2", IMAGE.replace("1", "2"), *STAGING)
 
     assert done.returncode == 0, done.stderr
     assert set(cluster.values["releases"]) == {"r-1", "r-2"}
@@ -77,7 +31,7 @@ def test_a_release_comes_gets_everybody_and_the_next_stands_beside_it(cluster):
 
 
 def test_the_values_of_the_environment_come_before_those_of_the_releases(cluster):
-    cluster.deploy("add", "r-1", IMAGE)
+    cluster.run("deploy", "add", "r-1", IMAGE, *STAGING)
 
     upgrade = cluster.commands[-1]
     files = [upgrade[place + 1] for place, word in enumerate(upgrade) if word == "--values"]
@@ -86,7 +40,7 @@ def test_the_values_of_the_environment_come_before_those_of_the_releases(cluster
 
 
 def test_looking_changes_nothing(cluster):
-    done = cluster.deploy("add", "r-1", IMAGE, "--look")
+    done = cluster.run("deploy", "add", "r-1", IMAGE, *STAGING, "--look")
 
     assert json.loads(done.stdout)["defaultRelease"] == "r-1"
     assert cluster.values is None
@@ -94,14 +48,14 @@ def test_looking_changes_nothing(cluster):
 
 def test_a_cluster_that_is_away_is_not_an_empty_one(cluster):
     """Taken for empty, it would give the new release every tenant at once."""
-    cluster.deploy("add", "r-1", IMAGE)
+    cluster.run("deploy", "add", "r-1", IMAGE, *STAGING)
     (cluster.folder / "away").touch()
 
-    done = cluster.deploy("add", "r-2", IMAGE)
+    done = cluster.run("deploy", "add", "r-2", IMAGE, *STAGING)
 
     assert done.returncode == 1
     assert "helm list failed:\nError: Kubernetes cluster unreachable" in done.stderr
-    assert cluster.commands[-1][0] == "list"
+    assert cluster.commands[-1][:2] == ["helm", "list"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +71,7 @@ def test_a_cluster_that_is_away_is_not_an_empty_one(cluster):
 def test_what_makes_no_sense_is_refused_before_anything_changes(
     cluster, arguments, environment, says
 ):
-    done = cluster.deploy(*arguments, environment=environment)
+    done = cluster.run("deploy", *arguments, "--environment", environment)
 
     assert done.returncode == 1
     assert says in done.stderr
@@ -126,7 +80,7 @@ def test_what_makes_no_sense_is_refused_before_anything_changes(
 
 def test_without_helm_it_says_what_is_missing(cluster):
     done = subprocess.run(
-        [*DEPLOY, "drop", "r-1", "--environment", "staging"],
+        [*DELIVERY, "deploy", "drop", "r-1", *STAGING],
         cwd=PROJECT,
         env=os.environ | {"PATH": "/nowhere"},
         check=False,
@@ -135,3 +89,69 @@ def test_without_helm_it_says_what_is_missing(cluster):
     )
 
     assert "helm isn't installed" in done.stderr
+
+
+def test_what_the_release_before_cannot_live_with_is_not_deployed(cluster):
+    cluster.run("deploy", "add", "20270131-1a2b3c4d5e", IMAGE, *STAGING)
+    (cluster.folder / "refused").write_text("- features_0007 drops a column")
+
+    done = cluster.run("deploy", "add", "20270201-ffffffffff", IMAGE, *STAGING)
+
+    assert done.returncode == 1
+    assert "features_0007 drops a column" in done.stderr
+    assert "20270131-1a2b3c4d5e couldn't live with it" in done.stderr
+    assert cluster.commands[-1] == ["flask", "rollout", "check", "--git", "1a2b3c4d5e"]
+    assert list(cluster.values["releases"]) == ["20270131-1a2b3c4d5e"]
+
+
+# --- `flask rollout` in the cluster --------------------------------------------------------------
+
+
+@pytest.fixture
+def deployed(cluster, monkeypatch):
+    cluster.run("deploy", "add", "r-1", IMAGE, *STAGING)
+    monkeypatch.setattr(rollout, "LOOK_SECONDS", 0)
+    monkeypatch.setenv("PATH", str(cluster.folder), prepend=os.pathsep)
+    return cluster
+
+
+def start(*words: str) -> tuple[int, list[str]]:
+    said: list[str] = []
+    return rollout.run(["flask", "rollout", *words], "app", said.append), said
+
+
+@pytest.mark.parametrize("end", [0, 1, 3])
+def test_a_rollout_ends_as_its_command_does(deployed, end):
+    (deployed.folder / "ends").write_text(str(end))
+
+    assert start("start", "r-2") == (end, ["wave canary", "wave rest"])
+    assert not (deployed.folder / "job.json").exists(), "the owner's URL stays in no cluster"
+
+
+def test_a_rollout_that_was_cut_off_is_followed_again(deployed):
+    before = rollout.manifests(["flask", "rollout", "start", "r-2"], "app")
+    rollout.kubectl("app", "apply", "--filename", "-", given=before)
+
+    end, said = start("start", "r-2")
+
+    assert end == 0
+    assert said[0] == "It runs already; this follows it."
+    assert [words[3] for words in deployed.commands if words[0] == "kubectl"].count("apply") == 1
+
+
+def test_two_rollouts_do_not_run_at_once(deployed):
+    before = rollout.manifests(["flask", "rollout", "start", "r-2"], "app")
+    rollout.kubectl("app", "apply", "--filename", "-", given=before)
+
+    with pytest.raises(rollout.Refused, match="Another one runs: flask rollout start r-2"):
+        start("start", "r-3")
+
+
+def test_nothing_is_rolled_out_where_nothing_is_installed(cluster):
+    done = cluster.run("rollout", "start", "r-2")
+
+    assert "Nothing is installed in the namespace app: deploy a release first." in done.stderr
+
+
+def test_a_rollout_says_which_commands_there_are(cluster):
+    assert "rollout start NAME" in cluster.run("rollout").stderr

@@ -77,7 +77,9 @@ def test_a_lock_that_is_out_of_date_is_no_bill(tmp_path):
         bill.bill_of("20270131-1a2b3c4d5e", tmp_path)
 
 
-@pytest.mark.parametrize("command", ["changed", "check", "name", "bill", "deploy", "plan"])
+@pytest.mark.parametrize(
+    "command", ["changed", "check", "name", "bill", "deploy", "rollout", "plan"]
+)
 def test_each_command_says_what_it_does(command):
     said = subprocess.run(
         ["python3", "-m", "scripts.delivery", command, "--help"],

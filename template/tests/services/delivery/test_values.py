@@ -64,6 +64,11 @@ def test_a_release_never_becomes_another_image():
         add(with_releases("r-1"), "r-1", image("2"))
 
 
+def test_more_than_three_do_not_stand_side_by_side():
+    with pytest.raises(Refused, match=r"and drop it: r-2, r-3\."):
+        with_releases("r-1", "r-2", "r-3", "r-4")
+
+
 @pytest.mark.parametrize("name", ["app:latest", "app", "app@sha256:abc", f"{IMAGE}{'g' * 64}"])
 def test_an_image_is_named_by_its_digest(name):
     with pytest.raises(Refused, match="by its digest"):
