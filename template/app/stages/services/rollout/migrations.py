@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from alembic.operations import AbstractOperations, Operations, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from app import migrate
@@ -110,7 +111,7 @@ def newer(scripts: ScriptDirectory, package: str, before: Iterable[str] | None) 
         old = {
             script.revision for one in known for script in scripts.iterate_revisions(one, "base")
         }
-    except CommandError:
+    except (CommandError, RevisionError):
         raise Refused(
             f"The release before has migrations of {package} that this code doesn't know: "
             f"{', '.join(known)}. Is this code the older of the two?"
@@ -149,6 +150,8 @@ def operations_of(module: ModuleType, package: str) -> tuple[list[ops.MigrateOpe
             "target_metadata": METADATA[package],
         },
     )
+    bind: Any = context.bind  # What `op.get_bind()` answers.
+    bind.execute = lambda statement, *_, **__: seen.append(ops.ExecuteSQLOp(statement))
     with recording(seen), Operations.context(context):
         try:
             module.upgrade()
