@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.delivery import Refused, bill, changed, deploy, plan, release, rollout, values
+from scripts.delivery import Refused, bill, bring, changed, deploy, plan, release, rollout, values
 
 
 def main(arguments: list[str]) -> None:
@@ -53,9 +53,15 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
     deploying.add_argument("--environment", required=True, help="of infra/helm/values-*.yaml")
     deploying.add_argument("--namespace", default="app")
     deploying.add_argument("--look", action="store_true", help="only show the values")
-    rolling = command("rollout", "`flask rollout ...` in the cluster, to its end", roll_out)
+    bringing = command("bring", "a release that is deployed, to the tenants", bring_it)
+    bringing.add_argument("release")
+    bringing.add_argument("--how", required=True, choices=bring.HOW)
+    bringing.add_argument("--environment", required=True, help="of infra/helm/values-*.yaml")
+    bringing.add_argument("--namespace", default="app")
+    bringing.add_argument("--why", default="", help="for the record")
+    rolling = command("rollout", "`flask rollout ...` in the cluster, beside one that runs", aside)
     rolling.add_argument("--namespace", default="app")
-    rolling.add_argument("words", nargs=argparse.REMAINDER, help="start NAME, status, ...")
+    rolling.add_argument("words", nargs=argparse.REMAINDER, help="status, pause, abort, ...")
     planning = command("plan", "what a Terraform plan would do, in Markdown", show_plan)
     planning.add_argument("file", type=Path, help="what `terraform show -json` said")
     planning.add_argument("--fingerprint", action="store_true", help="only that")
@@ -116,10 +122,15 @@ def deploy_it(wish: argparse.Namespace) -> None:
         deploy.upgrade(wanted, wish.environment, wish.namespace)
 
 
-def roll_out(wish: argparse.Namespace) -> None:
+def bring_it(wish: argparse.Namespace) -> None:
+    deploy.values_of(wish.environment)
+    bring.bring(wish.release, wish.how, wish.environment, wish.namespace, wish.why, say)
+
+
+def aside(wish: argparse.Namespace) -> None:
     if not wish.words:
-        raise Refused("Which? rollout start NAME, rollout status, ...: see docs/rollout.md.")
-    sys.exit(rollout.run(["flask", "rollout", *wish.words], wish.namespace, say))
+        raise Refused("Which? rollout status, rollout pause --why ..., ...: see docs/rollout.md.")
+    sys.exit(rollout.run(["flask", "rollout", *wish.words], wish.namespace, say, aside=True))
 
 
 def show_plan(wish: argparse.Namespace) -> None:

@@ -8,62 +8,59 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from scripts.delivery import Refused, deploy
 
-JOB = "rollout"
-# What the chart renders for it. Not every cluster has the last kind.
-BESIDES = (f"networkpolicy/{JOB}", f"networkpolicy/{JOB}-asks", f"externalsecret/{JOB}")
+JOB, ASIDE = "rollout", "rollout-aside"
 LOOK_SECONDS = 5
 NO_SUCH_KIND = "the server doesn't have a resource type"
 KILLED = 20  # No end of the command's own.
+Say = Callable[[str], None]
 
 
-def run(words: list[str], namespace: str, say: Callable[[str], None]) -> int:
-    """Start it, unless one of the same words runs already, and stay until its end."""
-    there = job(namespace)
+def run(words: list[str], namespace: str, say: Say, *, aside: bool = False) -> int:
+    """Start it, unless one of the same words runs already, and stay until its end.
+
+    Aside, it runs beside one that is under way: to look, to pause, to go back.
+    """
+    of = Cluster(namespace, ASIDE if aside else JOB)
+    there = of.job()
     if there and not is_over(there):
         if words_of(there) != words:
             raise Refused(f"Another one runs: {' '.join(words_of(there))}")
         say("It runs already; this follows it.")
     else:
-        clear(namespace)
-        kubectl(namespace, "apply", "--filename", "-", given=manifests(words, namespace))
+        of.clear()
+        of.kubectl("apply", "--filename", "-", given=manifests(words, namespace, aside=aside))
     try:
-        return followed(namespace, say)
+        return followed(of, say)
     finally:
-        if is_over(job(namespace) or {}):
-            clear(namespace)
+        if is_over(of.job() or {}):
+            of.clear()
 
 
-def manifests(words: list[str], namespace: str) -> str:
+def manifests(words: list[str], namespace: str, *, aside: bool = False) -> str:
     """The Job as the chart has it, for what is installed."""
-    return deploy.rendered({"rollout": {"run": words}}, namespace, "templates/rollout.yaml")
+    values = {"rollout": {"run": words, "aside": aside}}
+    return deploy.rendered(values, namespace, "templates/rollout.yaml")
 
 
-def followed(namespace: str, say: Callable[[str], None]) -> int:
-    """What it says, until it's over. A connection that breaks is taken up again."""
+def followed(of: "Cluster", say: Say) -> int:
+    """What it says, until it's over; then how it ended."""
     seen = 0
     while True:
-        lines = logs(namespace)
+        found = of.job()
+        lines = of.logs()
         for line in lines[seen:]:
             say(line)
         seen = max(seen, len(lines))
-        found = job(namespace)
         if found is None:
-            raise Refused(f"The job {JOB} is gone: somebody deleted it. See flask rollout status.")
+            raise Refused(f"The job {of.name} is gone: somebody deleted it. See rollout status.")
         if is_over(found):
-            for line in logs(namespace)[seen:]:
-                say(line)
-            return end_of(namespace, found)
+            return end_of(of, found)
         time.sleep(LOOK_SECONDS)
-
-
-def job(namespace: str) -> dict[str, Any] | None:
-    said = kubectl(namespace, "get", f"job/{JOB}", "--ignore-not-found", "--output", "json")
-    found: dict[str, Any] | None = json.loads(said) if said.strip() else None
-    return found
 
 
 def words_of(found: dict[str, Any]) -> list[str]:
@@ -78,50 +75,59 @@ def is_over(found: dict[str, Any]) -> bool:
     )
 
 
-def end_of(namespace: str, found: dict[str, Any]) -> int:
+def end_of(of: "Cluster", found: dict[str, Any]) -> int:
     if found["status"].get("succeeded"):
         return 0
-    of_it = ("--selector", f"job-name={JOB}", "--output", "json")
-    pods = json.loads(kubectl(namespace, "get", "pods", *of_it))["items"]
     ends = [
         container["state"]["terminated"]["exitCode"]
-        for pod in sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
+        for pod in sorted(of.pods(), key=lambda pod: pod["metadata"]["creationTimestamp"])
         for container in pod["status"].get("containerStatuses", [])
         if "terminated" in container["state"]
     ]
     return ends[-1] if ends else KILLED
 
 
-def logs(namespace: str) -> list[str]:
-    """All that it said so far; nothing while there is no pod, or none of its lines can be had."""
-    of_it = ("--selector", f"job-name={JOB}", "--tail", "-1")
-    try:
-        return kubectl(namespace, "logs", *of_it).splitlines()
-    except Refused:
-        return []
+@dataclass(frozen=True)
+class Cluster:
+    """One of the jobs in a namespace, by kubectl."""
 
+    namespace: str
+    name: str
 
-def clear(namespace: str) -> None:
-    """The owner's URL is in the cluster for no longer than it's needed."""
-    for what in (f"job/{JOB}", *BESIDES):
+    def job(self) -> dict[str, Any] | None:
+        said = self.kubectl("get", f"job/{self.name}", "--ignore-not-found", "--output", "json")
+        found: dict[str, Any] | None = json.loads(said) if said.strip() else None
+        return found
+
+    def pods(self) -> list[dict[str, Any]]:
+        of_it = ("--selector", f"job-name={self.name}", "--output", "json")
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", *of_it))["items"]
+        return found
+
+    def logs(self) -> list[str]:
+        """All that it said so far; nothing while no pod has begun."""
+        of_it = ("--selector", f"job-name={self.name}", "--tail", "-1")
         try:
-            kubectl(namespace, "delete", what, "--ignore-not-found", "--wait")
+            return self.kubectl("logs", *of_it).splitlines()
+        except Refused:
+            return []
+
+    def clear(self) -> None:
+        """The owner's URL is in the cluster for no longer than it's needed."""
+        policies = (f"networkpolicy/{self.name}", f"networkpolicy/{self.name}-asks")
+        self.kubectl("delete", f"job/{self.name}", *policies, "--ignore-not-found", "--wait")
+        try:
+            self.kubectl("delete", f"externalsecret/{self.name}", "--ignore-not-found", "--wait")
         except Refused as refusal:
-            if NO_SUCH_KIND not in str(refusal):
+            if NO_SUCH_KIND not in str(refusal):  # Then there is nothing of that kind, either.
                 raise
 
-
-def kubectl(namespace: str, *arguments: str, given: str = "") -> str:
-    try:
-        done = subprocess.run(
-            ["kubectl", "--namespace", namespace, *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise Refused("kubectl isn't installed.") from None
-    if done.returncode:
-        raise Refused(f"kubectl {arguments[0]} failed:\n{done.stderr.strip()}")
-    return done.stdout
+    def kubectl(self, *arguments: str, given: str = "") -> str:
+        command = ["kubectl", "--namespace", self.namespace, *arguments]
+        try:
+            done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise Refused("kubectl isn't installed.") from None
+        if done.returncode:
+            raise Refused(f"kubectl {arguments[0]} failed:\n{done.stderr.strip()}")
+        return done.stdout

@@ -68,6 +68,17 @@ def test_the_owners_url_comes_with_it_and_goes_with_it():
     assert secret["spec"]["target"]["creationPolicy"] == "Owner"
 
 
+def test_one_aside_shares_no_name_with_the_one_that_runs():
+    aside = with_rollout("prod", rollout={"run": ["flask", "rollout", "status"], "aside": True})
+    names = {(one["kind"], one["metadata"]["name"]) for one in aside}
+    running = {(one["kind"], one["metadata"]["name"]) for one in with_rollout("prod")}
+
+    assert ("Job", "rollout-aside") in names
+    assert {name for _kind, name in names ^ running} == {
+        f"rollout{more}" for more in ("", "-asks", "-aside", "-aside-asks")
+    }
+
+
 def test_where_secrets_are_made_by_hand_it_takes_those():
     values = {"secrets": {"from": "existing"}}
     manifests = with_rollout("dev", **values)

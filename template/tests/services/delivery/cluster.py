@@ -9,7 +9,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[3]
 DELIVERY = (sys.executable, "-m", "scripts.delivery")
 COMMON = f"""\
-#!{sys.executable}
+#!{sys.executable} -IS
 import json, pathlib, sys
 here = pathlib.Path(__file__).parent
 words = sys.argv[1:]
@@ -34,33 +34,44 @@ match words:
 """
 KUBECTL = """\
 words = words[2:]  # --namespace app
-kept, ends = here / "job.json", here / "ends"
+ends = json.loads((here / "ends").read_text())
+def kept(name):
+    return here / f"{name}.json"
+def end_of(args):
+    return ends.get(args[2], 0)
 match words:
     case ["apply", *_]:
-        args = json.loads(sys.stdin.read())["rollout"]["run"]
-        container = {"args": args}
-        kept.write_text(json.dumps({"spec": {"template": {"spec": {"containers": [container]}}}}))
-    case ["get", "job/rollout", *_] if kept.exists():
-        looks = here / "looks"
-        looks.write_text(looks.read_text() + "." if looks.exists() else ".")
-        job = json.loads(kept.read_text())
-        if len(looks.read_text()) > 2:
-            kind = "Failed" if ends.read_text() != "0" else "Complete"
-            job["status"] = {"conditions": [{"type": kind, "status": "True"}]}
-            job["status"]["succeeded"] = int(kind == "Complete")
-        print(json.dumps(job))
-    case ["get", "pods", *_]:
-        state = {"terminated": {"exitCode": int(ends.read_text())}}
-        status = {"containerStatuses": [{"state": state}]}
+        rollout = json.loads(sys.stdin.read())["rollout"]
+        container = {"args": rollout["run"]}
+        job = {"looks": 0, "spec": {"template": {"spec": {"containers": [container]}}}}
+        kept("rollout-aside" if rollout["aside"] else "rollout").write_text(json.dumps(job))
+        with (here / "jobs.jsonl").open("a") as log:
+            log.write(json.dumps(rollout["run"]) + "\\n")
+    case ["get", job, *_] if job.startswith("job/"):
+        file = kept(job[4:])
+        if file.exists():
+            job = json.loads(file.read_text())
+            job["looks"] += 1
+            if job["looks"] > 2:
+                end = end_of(job["spec"]["template"]["spec"]["containers"][0]["args"])
+                kind = "Failed" if end else "Complete"
+                job["status"] = {"conditions": [{"type": kind, "status": "True"}]}
+                job["status"]["succeeded"] = int(not end)
+            file.write_text(json.dumps(job))
+            print(json.dumps(job))
+    case ["get", "pods", "--selector", selector, *_]:
+        job = json.loads(kept(selector.removeprefix("job-name=")).read_text())
+        end = end_of(job["spec"]["template"]["spec"]["containers"][0]["args"])
+        status = {"containerStatuses": [{"state": {"terminated": {"exitCode": end}}}]}
         print(json.dumps({"items": [{"metadata": {"creationTimestamp": ""}, "status": status}]}))
-    case ["logs", *_]:
-        looked = len((here / "looks").read_text()) if (here / "looks").exists() else 0
-        print(*["wave canary\\n", "wave rest\\n"][:looked], sep="", end="")
-    case ["delete", "job/rollout", *_]:
-        kept.unlink(missing_ok=True)
-        (here / "looks").unlink(missing_ok=True)
+    case ["logs", "--selector", selector, *_]:
+        job = json.loads(kept(selector.removeprefix("job-name=")).read_text())
+        args = job["spec"]["template"]["spec"]["containers"][0]["args"]
+        print(*[f"{args[2]} says {number}\\n" for number in range(job["looks"])], sep="", end="")
+    case ["delete", what, *_] if what.startswith("job/"):
+        kept(what[4:]).unlink(missing_ok=True)
     case ["delete", what, *_] if what.startswith("externalsecret"):
-        sys.exit('error: the server doesn\\'t have a resource type "externalsecret"')
+        sys.exit("error: the server doesn't have a resource type externalsecret")
 """
 FLASK = """\
 sys.exit((here / "refused").read_text() if (here / "refused").exists() else 0)
@@ -76,7 +87,17 @@ class Cluster:
             program = folder / name
             program.write_text(COMMON + text)
             program.chmod(0o755)
-        (folder / "ends").write_text("0")
+        self.ends()
+
+    def ends(self, **ends: int) -> None:
+        """How these of `flask rollout ...` end; the others end well."""
+        (self.folder / "ends").write_text(json.dumps(ends))
+
+    @property
+    def rolled(self) -> list[list[str]]:
+        """The words after `flask rollout` that ran in the cluster, one after the other."""
+        given = (json.loads(line) for line in (self.folder / "jobs.jsonl").read_text().splitlines())
+        return [words[2:] for words in given]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

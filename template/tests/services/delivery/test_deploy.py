@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.delivery import rollout
 from tests.services.delivery.cluster import DELIVERY, PROJECT, Cluster
 
 IMAGE = f"registry.example.com/app@sha256:{'1' * 64}"
@@ -102,56 +101,3 @@ def test_what_the_release_before_cannot_live_with_is_not_deployed(cluster):
     assert "20270131-1a2b3c4d5e couldn't live with it" in done.stderr
     assert cluster.commands[-1] == ["flask", "rollout", "check", "--git", "1a2b3c4d5e"]
     assert list(cluster.values["releases"]) == ["20270131-1a2b3c4d5e"]
-
-
-# --- `flask rollout` in the cluster --------------------------------------------------------------
-
-
-@pytest.fixture
-def deployed(cluster, monkeypatch):
-    cluster.run("deploy", "add", "r-1", IMAGE, *STAGING)
-    monkeypatch.setattr(rollout, "LOOK_SECONDS", 0)
-    monkeypatch.setenv("PATH", str(cluster.folder), prepend=os.pathsep)
-    return cluster
-
-
-def start(*words: str) -> tuple[int, list[str]]:
-    said: list[str] = []
-    return rollout.run(["flask", "rollout", *words], "app", said.append), said
-
-
-@pytest.mark.parametrize("end", [0, 1, 3])
-def test_a_rollout_ends_as_its_command_does(deployed, end):
-    (deployed.folder / "ends").write_text(str(end))
-
-    assert start("start", "r-2") == (end, ["wave canary", "wave rest"])
-    assert not (deployed.folder / "job.json").exists(), "the owner's URL stays in no cluster"
-
-
-def test_a_rollout_that_was_cut_off_is_followed_again(deployed):
-    before = rollout.manifests(["flask", "rollout", "start", "r-2"], "app")
-    rollout.kubectl("app", "apply", "--filename", "-", given=before)
-
-    end, said = start("start", "r-2")
-
-    assert end == 0
-    assert said[0] == "It runs already; this follows it."
-    assert [words[3] for words in deployed.commands if words[0] == "kubectl"].count("apply") == 1
-
-
-def test_two_rollouts_do_not_run_at_once(deployed):
-    before = rollout.manifests(["flask", "rollout", "start", "r-2"], "app")
-    rollout.kubectl("app", "apply", "--filename", "-", given=before)
-
-    with pytest.raises(rollout.Refused, match="Another one runs: flask rollout start r-2"):
-        start("start", "r-3")
-
-
-def test_nothing_is_rolled_out_where_nothing_is_installed(cluster):
-    done = cluster.run("rollout", "start", "r-2")
-
-    assert "Nothing is installed in the namespace app: deploy a release first." in done.stderr
-
-
-def test_a_rollout_says_which_commands_there_are(cluster):
-    assert "rollout start NAME" in cluster.run("rollout").stderr

@@ -78,7 +78,7 @@ def test_a_lock_that_is_out_of_date_is_no_bill(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["changed", "check", "name", "bill", "deploy", "rollout", "plan"]
+    "command", ["changed", "check", "name", "bill", "deploy", "bring", "rollout", "plan"]
 )
 def test_each_command_says_what_it_does(command):
     said = subprocess.run(

@@ -1,0 +1,57 @@
+"""A release that stands beside the others, to the tenants; and what stands there afterwards.
+
+`flask rollout` decides who gets it when, and whether it's good. Its state is in the database, so
+each of these may be cut off and run again.
+"""
+
+from collections.abc import Callable
+
+from scripts.delivery import Refused, deploy, rollout, values
+
+FLASK = ["flask", "rollout"]
+AT_ONCE = "app/stages/services/rollout/at-once.toml"
+DONE, STOPPED, PAUSED = 0, 1, 3
+HOW = ("start", "at-once", "resume", "rollback")
+Say = Callable[[str], None]
+
+
+def bring(release: str, how: str, environment: str, namespace: str, why: str, say: Say) -> None:
+    """Let that release be everybody's, by one of HOW; then its workers run, too.
+
+    With `rollback` it's the release before: the one that everybody has again.
+    """
+    here = deploy.current(namespace)
+    values.refuse_unknown(values.releases_of(here), release)
+    adopted = rollout.run([*FLASK, "status"], namespace, say, aside=True) == DONE
+    words = words_for(release, how, why) if adopted else ["adopt", release]
+    end = rollout.run([*FLASK, *words], namespace, say, aside=how == "rollback")
+    refuse_unless_done(end, release)
+    deploy.upgrade(values.finish(deploy.current(namespace), release), environment, namespace)
+    say(f"Everybody has {release}, and its workers run.")
+
+
+def words_for(release: str, how: str, why: str) -> list[str]:
+    because = ["--why", why] if why else []
+    match how:
+        case "start":
+            return ["start", release, *because]
+        case "at-once":
+            return ["start", release, "--waves", AT_ONCE, *because]
+        case "resume":
+            return ["resume", *because]
+        case "rollback":
+            return ["rollback", "--why", why or "asked for"]
+    raise Refused(f"{how}: must be one of {', '.join(HOW)}.")
+
+
+def refuse_unless_done(end: int, release: str) -> None:
+    if end == PAUSED:
+        raise Refused(
+            f"The rollout of {release} is paused, and everybody stays where they are. Mend what it "
+            "says, then resume it; or abort it."
+        )
+    if end != DONE:
+        raise Refused(
+            f"{release} isn't everybody's: see above. It is rolled back, or never began, and "
+            "stands there without tenants. When you have looked: deploy drop."
+        )
