@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 AUTH = '''"""A phone number for everybody."""
 import sqlalchemy as sa
@@ -99,6 +100,25 @@ TAGGED = sa.Table(
     sa.Column("tag_id", sa.Integer(), sa.ForeignKey("tags.id"), primary_key=True),
     sa.ForeignKeyConstraint(["tenant_id", "note_id"], ["notes.tenant_id", "notes.id"]),
 )
+BRANDS = sa.Table(
+    "brands",
+    METADATA,
+    sa.Column("code", sa.CHAR(5), primary_key=True),
+    sa.Column("name", sa.String(), nullable=False),
+)
+# Its rows go when their brand does, and are compared before it.
+ARTICLES = sa.Table(
+    "articles",
+    METADATA,
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("brand", sa.CHAR(5), sa.ForeignKey("brands.code", ondelete="CASCADE")),
+)
+PRICES = sa.Table(
+    "Old Prices",
+    METADATA,
+    sa.Column("Id", sa.Integer(), primary_key=True),
+    sa.Column("facts", sa.JSON().with_variant(JSONB(), "postgresql")),
+)
 # Nothing tells its rows apart.
 CLICKS = sa.Table(
     "clicks", METADATA, sa.Column("tenant_id", sa.Uuid()), sa.Column("page", sa.String())
@@ -159,6 +179,12 @@ def fill(engine: sa.Engine, tenants: list[UUID], each: int = 40) -> None:
         connection.execute(
             TAGS.insert(), [{"id": number, "name": f"tag {number}"} for number in (1, 2, 10, 300)]
         )
+        connection.execute(
+            BRANDS.insert(), [{"code": code, "name": "A"} for code in ("ABCDE", "ABCDF")]
+        )
+        connection.execute(ARTICLES.insert(), [{"id": 1, "brand": "ABCDE"}])
+        facts = {"float": 1e16, "small": 1e-7, "zero": -0.0, "int": 10**30, "places": 1.50}
+        connection.execute(PRICES.insert(), [{"Id": 1, "facts": facts}])
         for tenant in tenants:
             fill_tenant(connection, tenant, each)
 

@@ -14,7 +14,17 @@ from tests.services.promote import team
 
 pytestmark = pytest.mark.postgres
 
-TEAMS = [team.FOLDERS, team.NOTES, team.CURRENCIES, team.TAGS, team.TAGGED, team.CLICKS]
+TEAMS = [
+    team.FOLDERS,
+    team.NOTES,
+    team.CURRENCIES,
+    team.TAGS,
+    team.TAGGED,
+    team.BRANDS,
+    team.ARTICLES,
+    team.PRICES,
+    team.CLICKS,
+]
 
 
 @pytest.mark.parametrize("target_kind", ["postgresql", "sqlite"], indirect=True)
@@ -84,6 +94,7 @@ def write_more(world):
         connection.execute(notes.delete().where(notes.c.id == last))
         connection.execute(notes.update().where(notes.c.id == changed).values(text="changed"))
         connection.execute(notes.insert(), [team.note(tenant, 1)])
+        connection.execute(team.BRANDS.update().values(name="B"))
         for old, new in (("folder 0", "x"), ("folder 1", "folder 0"), ("x", "folder 1")):
             named = (folders.c.tenant_id == tenant) & (folders.c.name == old)
             connection.execute(folders.update().where(named).values(name=new))
@@ -106,7 +117,7 @@ def fingerprint(world):
         asked = text("SELECT table_name FROM information_schema.tables WHERE table_schema='public'")
         return [
             connection.scalar(
-                text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {x} t")
+                text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM \"{x}\" t")
             )
             for x in sorted(connection.scalars(asked))
         ]

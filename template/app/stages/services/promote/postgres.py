@@ -33,6 +33,7 @@ NATURAL = frozenset(
 
 TABLES = """
 SELECT c.relname, a.attname, format_type(a.atttypid, NULL), t.typtype, a.atttypmod,
+       format_type(a.atttypid, a.atttypmod),
        coalesce(array_position(i.indkey::int[], a.attnum::int), -1)
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -81,7 +82,8 @@ WHERE s.relkind = 'S' AND s.relnamespace = current_schema()::regnamespace
 SLEEPERS = """
 SELECT DISTINCT a.pid, a.application_name FROM pg_locks l
 JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE NOT l.granted AND l.locktype = 'relation' AND l.relation = ANY(%s::regclass[]::oid[])
+JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = current_schema()::regnamespace
+WHERE NOT l.granted AND l.locktype = 'relation' AND c.relname = ANY(%s)
 """
 
 
@@ -139,10 +141,11 @@ class PostgresSide(Side):
     def all_tables(self) -> dict[str, Table]:
         columns: dict[str, list[Column]] = {}
         keys: dict[str, list[tuple[int, str]]] = {}
-        for table, name, type_, category, modifier, place in self.rows(TABLES):
+        for table, name, type_, category, modifier, exact, place in self.rows(TABLES):
             kind = "enum" if category == "e" else KINDS.get(type_, "other")
             scale = (modifier - 4) & 0x7FF if kind == "numeric" and modifier >= 4 else None
-            columns.setdefault(table, []).append(Column(name, type_, kind, scale))
+            # Exact: a bare `character` has room for one.
+            columns.setdefault(table, []).append(Column(name, exact, kind, scale))
             keys.setdefault(table, [])
             if place >= 0:
                 keys[table].append((place, name))

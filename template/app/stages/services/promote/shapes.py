@@ -10,6 +10,7 @@ from app.stages.services.promote.values import (
     fields_of,
     line_of,
     order_for,
+    unpadded,
     unwire_for,
     wire_for,
 )
@@ -68,7 +69,8 @@ class Shape:
     def key_of(self, line: bytes) -> Key:
         """What identifies a row."""
         fields = line.rstrip(b"\n").split(b"\t", self.keys)[: self.keys]
-        return tuple(str(one) for one in fields_of(b"\t".join(fields) + b"\n"))
+        found = zip(self.key, fields_of(b"\t".join(fields) + b"\n"), strict=True)
+        return tuple(unpadded(str(one)) if c.kind == "padded" else str(one) for c, one in found)
 
     def place_of(self, key: Key) -> tuple[Any, ...]:
         """Where a key stands in the order that both sides stream in."""

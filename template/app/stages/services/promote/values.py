@@ -181,6 +181,11 @@ def wire_for(kind: str, scale: int | None) -> Wire:
 # --- From PostgreSQL's text to SQLite's values ---------------------------------------------------
 
 
+def unpadded(text: str) -> str:
+    """PostgreSQL fills a `character(5)` with spaces, and takes it for equal without them."""
+    return text.rstrip(" ")
+
+
 def unwire_uuid(text: str) -> str:
     return text.replace("-", "")
 
@@ -224,6 +229,7 @@ UNWIRES: dict[str, Unwire] = {
     "numeric": unwire_numeric,
     "interval": unwire_interval,
     "raw": unwire_raw,
+    "padded": unpadded,
 }
 
 
@@ -234,8 +240,10 @@ def unwire_for(kind: str) -> Unwire:
 # --- Kinds that can be written in several ways ---------------------------------------------------
 
 
-def canon_numeric(text: str) -> str:
+def canon_numeric(text: str | Decimal) -> str:
     number = Decimal(text)
+    if not number:
+        return "0"  # PostgreSQL's has no -0, to which SQLite's may have been rounded.
     return format(number.normalize(), "f") if number.is_finite() else str(number)
 
 
@@ -249,7 +257,11 @@ def canon_single(text: str) -> str:
 
 
 def canon_json(text: str) -> str:
-    return json.dumps(json.loads(text), sort_keys=True)
+    """A document with its numbers as `jsonb` has them: 1e16 is 10000000000000000."""
+    found = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    return json.dumps(
+        found, sort_keys=True, default=lambda one: ["number", canon_numeric(str(one))]
+    )
 
 
 CANONS: dict[str, Callable[[str], str]] = {
@@ -257,7 +269,7 @@ CANONS: dict[str, Callable[[str], str]] = {
     "float": canon_float,
     "single": canon_single,
     "jsonb": canon_json,
-    "padded": lambda text: text.rstrip(" "),
+    "padded": unpadded,
 }
 
 
