@@ -222,14 +222,17 @@ def test_a_source_that_is_written_to_meanwhile(world, monkeypatch):
         real(comparisons)
         writers.append(start_writing(world))
 
-    monkeypatch.setattr(promote_run, "refuse_differences", write_first)
-    with pytest.raises(Refused, match=r"written to (meanwhile|\(waiting to write)"):
-        finish(world.source, world.targets)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(promote_run, "refuse_differences", write_first)
+        with pytest.raises(Refused, match=r"written to (meanwhile|\(waiting to write)"):
+            finish(world.source, world.targets)
     for writer in writers:
         writer.join()
 
     assert world.rows("features", team.CURRENCIES) != world.rows(None, team.CURRENCIES)
+    finish(world.source, world.targets)
+    for table in (team.CURRENCIES, team.BRANDS, team.ARTICLES):
+        assert world.rows("features", table) == world.rows(None, table), table.name
 
 
 def start_writing(world):
@@ -239,6 +242,7 @@ def start_writing(world):
     def insert():
         with world.engine().begin() as connection:
             connection.execute(team.CURRENCIES.insert(), values)
+            connection.execute(team.BRANDS.update().values(name="written meanwhile"))
 
     thread = threading.Thread(target=insert)
     thread.start()
@@ -276,6 +280,7 @@ def test_a_target_that_keeps_something_else(world):
         world.targets["features"],
         "CREATE TRIGGER spoil BEFORE INSERT ON currencies FOR EACH ROW EXECUTE FUNCTION spoil()",
     )
+    write(world.targets["features"], "ALTER TABLE currencies ENABLE ALWAYS TRIGGER spoil")
 
     with pytest.raises(Refused, match=r"Not verified.*\n.*currencies, tenant \(none\)"):
         finish(world.source, world.targets)

@@ -23,6 +23,8 @@ MAKE = (
 )
 TABLES = ("_promote_run", "_promote_progress", "_promote_later")
 
+# Turns in which things are put back: right after the first pass, and from here on at the end.
+SOON, AT_THE_END, LAST = 0, 1, 9
 PREPARING, COPYING, COPIED, FINISHED = "preparing", "copying", "copied", "finished"
 
 
@@ -98,7 +100,9 @@ class Ledger:
 
     def put_off(self, statements: list[tuple[int, str]]) -> None:
         """Keep the statements that put back what was taken down."""
-        for place, (turn, statement) in enumerate(statements):
+        asked = "SELECT coalesce(max(place) + 1, 0) FROM _promote_later"
+        first = int(self.side.rows(asked)[0][0])
+        for place, (turn, statement) in enumerate(statements, start=first):
             self.side.execute(
                 "INSERT INTO _promote_later VALUES (%s, %s, %s)", place, turn, statement
             )

@@ -249,8 +249,8 @@ class PostgresSide(Side):
             names = sql.SQL(", ").join(sql.Identifier(table) for table in tables)
             self.connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
 
-    def take_down(self) -> list[tuple[int, str]]:
-        found = sorted(self.rows(OBSTACLES))
+    def take_down(self, since: int = 0) -> list[tuple[int, str]]:
+        found = sorted(one for one in self.rows(OBSTACLES) if one[0] >= since)
         for _turn, away, _back in reversed(found):
             self.execute(away)
         return [(turn, back) for turn, _away, back in found]

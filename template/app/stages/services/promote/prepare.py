@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.migrate import config_of, opening
 from app.stages.services.promote.errors import Refused
-from app.stages.services.promote.ledger import COPYING, PREPARING, Ledger
+from app.stages.services.promote.ledger import AT_THE_END, COPYING, PREPARING, Ledger
 from app.stages.services.promote.side import Side
 
 
@@ -24,6 +24,16 @@ def prepare(target: Side, service: str, source: str) -> None:
         target.empty(sorted(target.tables()))
         ledger.put_off(target.take_down())
         ledger.enter(COPYING)
+
+
+def bare_again(target: Side) -> None:
+    """Take down what a second pass before this one put back, until it was refused in the end.
+
+    A row that is carried anew is deleted first, which takes along what refers to it where foreign
+    keys say so: rows of tables that were compared already.
+    """
+    with target.transaction():
+        Ledger(target).put_off(target.take_down(since=AT_THE_END))
 
 
 def migrate_target(url: str, service: str) -> None:

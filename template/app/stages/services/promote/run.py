@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 from app.stages.services.promote.comparing import Comparison, refuse_differences, second_pass
 from app.stages.services.promote.copying import BATCH, Trip, copy_table
 from app.stages.services.promote.errors import Refused
-from app.stages.services.promote.ledger import COPIED, COPYING, FINISHED, PREPARING, Ledger
+from app.stages.services.promote.ledger import (
+    COPIED,
+    COPYING,
+    FINISHED,
+    LAST,
+    PREPARING,
+    SOON,
+    Ledger,
+)
 from app.stages.services.promote.places import places_of
 from app.stages.services.promote.plan import Plan, plan_of
-from app.stages.services.promote.prepare import prepare
+from app.stages.services.promote.prepare import bare_again, prepare
 from app.stages.services.promote.progress import Bar
 from app.stages.services.promote.shapes import Shape, Table, shape_of
 from app.stages.services.promote.side import Side, opened
@@ -19,7 +27,6 @@ from app.stages.services.promote.side import Side, opened
 __all__ = ["Copied", "Finished", "Refused", "abandon", "copy", "finish", "plan_of", "promote"]
 
 Say = Callable[[str], None]
-SOON, LAST = 0, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,8 @@ def finish(
     plan = plan_of_finish(source_url, targets, leave)
     with sides(source_url, targets) as (source, theirs):
         refuse_what_is_not_copied(theirs)
+        for target in theirs.values():
+            bare_again(target)
         names = [name for name in sorted(source.tables()) if name not in leave]
         bar = Bar(plan.rows, 0, say)
         began = time.monotonic()

@@ -110,10 +110,10 @@ class Side(ABC):
     def empty(self, tables: Sequence[str]) -> None: ...
 
     @abstractmethod
-    def take_down(self) -> list[tuple[int, str]]:
+    def take_down(self, since: int = 0) -> list[tuple[int, str]]:
         """Take away what slows rows down or refuses them for a while: indexes, constraints to
         other rows, triggers. Answers the statements that put all that back, each with its turn:
-        0 as soon as the rows are there, 1 at the end."""
+        0 as soon as the rows are there, 1 and more at the end; nothing of a turn before `since`."""
 
     @abstractmethod
     def settle(self) -> None:

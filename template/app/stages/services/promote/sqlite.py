@@ -163,16 +163,18 @@ class SqliteSide(Side):
         for table in tables:
             self.connection.execute(f"DELETE FROM {q(table)}")  # noqa: S608
 
-    def take_down(self) -> list[tuple[int, str]]:
+    def take_down(self, since: int = 0) -> list[tuple[int, str]]:
         found = self.rows(
             "SELECT type, name, sql FROM sqlite_master "
             "WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY type, name"
         )
-        for kind, name, _ in found:
-            self.execute(f"DROP {kind} {q(name)}")
-        return [
-            (int(kind == "trigger" or "UNIQUE INDEX" in sql.upper()), sql) for kind, _, sql in found
-        ]
+        taken = []
+        for kind, name, statement in found:
+            turn = int(kind == "trigger" or "UNIQUE INDEX" in statement.upper())
+            if turn >= since:
+                self.execute(f"DROP {kind} {q(name)}")
+                taken.append((turn, statement))
+        return taken
 
     def settle(self) -> None:
         if broken := self.broken_references():
