@@ -32,6 +32,15 @@ ARGS = [
 ]
 NO_BROWSER = "no browser: install Debian's chromium, or set CHROMIUM to the path of one"
 START_SECONDS = 180
+DRIVEN = "driven"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say at the end which systems were driven: one process, or each package as one of its own."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    properties = [pair for report in reports for pair in getattr(report, "user_properties", ())]
+    for system in sorted({value for name, value in properties if name == DRIVEN}):
+        terminalreporter.write_line(f"Driven: {system}")
 
 
 @dataclass(frozen=True)

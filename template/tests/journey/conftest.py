@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import PROJECT
+from tests.browser import DRIVEN, PROJECT
 from tests.journey.people import Person
 from tests.journey.system import System, running
 
@@ -49,7 +49,11 @@ def world(browser: Any, system: System) -> Iterator[World]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """A step that fails stops the journey, and leaves pictures of what people saw."""
     report = yield
-    world = getattr(item, "funcargs", {}).get("world")
+    found = getattr(item, "funcargs", {})
+    world = found.get("world")
+    system = world.system if world else found.get("system")
+    if system and report.when == "call":
+        report.user_properties.append((DRIVEN, str(system)))
     if world and report.when == "call" and report.failed:
         world.stopped_at = item.name
         report.sections.append(("What people saw", "\n".join(photograph(world, item.name))))

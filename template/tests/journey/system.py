@@ -4,6 +4,7 @@
 that people start it with, in a folder of its own; only then can it be killed and started again.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -24,6 +25,9 @@ class Given:
 
     url = GIVEN
 
+    def __str__(self) -> str:
+        return f"{self.url}, which JOURNEY_URL names"
+
     def log(self) -> str:
         return f"(the log of {self.url} isn't here)"
 
@@ -39,6 +43,15 @@ class Own:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         shutil.copytree(PROJECT, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
+
+    def __str__(self) -> str:
+        return f"{self.url}, with {', '.join(self.parts) or 'one server and its worker'}"
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Its processes by name. `flask dev` notes them at a stage where they are many."""
+        note = self.folder / "instance" / "dev.json"
+        return dict(json.loads(note.read_text())["processes"]) if note.exists() else {}
 
     def start(self) -> None:
         """Start everything that the stage needs, and wait until it can serve."""

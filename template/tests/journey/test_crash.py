@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from app import stage
+from app.db import PACKAGES
 from tests.browser import sign_in
 from tests.journey.people import Person, eventually
 from tests.journey.programs import Program
@@ -61,6 +63,14 @@ def program(browser, system) -> Program:
     token = ada.page.locator("code").first.inner_text()
     ada.close()
     return Program(f"{system.url}/t/acme", token)
+
+
+def test_what_is_killed_is_all_that_the_stage_runs(system):
+    """One server and its worker; from the services stage on, one for each package."""
+    services = set(PACKAGES) - {"shared"} if stage.names() else set()
+
+    assert bool(system.parts) == bool(services)
+    assert services <= set(system.parts)
 
 
 def test_what_was_asked_for_before_a_crash_is_done_once(program, system):
