@@ -1,11 +1,13 @@
 """Cross-site request forgery: every form carries a token; requests with an API token need none."""
 
+import structlog
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from app import errors
 from app.access import is_api
 
+log = structlog.get_logger()
 csrf = CSRFProtect()
 
 TITLE = "This page was too old"
@@ -49,8 +51,9 @@ def is_exempt() -> bool:
     return bool(getattr(view, "signed_by_sender", False))
 
 
-def explain(_error: CSRFError) -> Response:
+def explain(error: CSRFError) -> Response:
     """Say what happened, and give back what was typed: the way back finds an empty form."""
+    log.warning("form refused", reason=error.description)
     if errors.wants_problem():
         return errors.answer(400, TITLE, MESSAGE, NO_TOKEN)
     page = render_template(

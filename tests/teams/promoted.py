@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, build_opener
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import sqlalchemy as sa
 from app import create_app
@@ -111,7 +111,7 @@ def look(targets: dict[str, str], pages: dict[str, str]) -> None:
             if pages:
                 visit(f"http://127.0.0.1:{port}", pages)
         except BaseException:
-            print(Path("instance/system.log").read_text("utf-8")[-5000:], file=sys.stderr)
+            print(Path("instance/system.log").read_text("utf-8")[-9000:], file=sys.stderr)
             raise
         finally:
             os.killpg(system.pid, signal.SIGINT)
@@ -124,20 +124,33 @@ def look(targets: dict[str, str], pages: dict[str, str]) -> None:
 
 def visit(address: str, pages: dict[str, str]) -> None:
     """Log in as one of the people from the prototype, and find what they had there."""
-    browser = build_opener(HTTPCookieProcessor(CookieJar()))
-    form = browser.open(f"{address}/login").read().decode()
+    jar = CookieJar()
+    browser = build_opener(HTTPCookieProcessor(jar))
+    form = read(browser, f"{address}/login")
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
     assert token, form
+    assert [cookie.name for cookie in jar] == ["session"], "the form's session didn't stay"
     typed = {
         "csrf_token": token[1],
         "email": "ada@acme.example",
         "password": "demo-password-1",
     }
-    browser.open(f"{address}/login", urlencode(typed).encode()).read()
+    read(browser, f"{address}/login", urlencode(typed).encode())
     for page, text in pages.items():
-        shown = browser.open(f"{address}{page}").read().decode()
+        shown = read(browser, f"{address}{page}")
         assert text in shown, f"{page} doesn't say {text!r}:\n{shown[:3000]}"
         print(f"{page} says {text!r}")
+
+
+def read(browser: OpenerDirector, url: str, body: bytes | None = None) -> str:
+    """A page; an error with all that it says, not only its number."""
+    try:
+        return browser.open(url, body).read().decode()
+    except HTTPError as error:
+        with error:
+            raise AssertionError(
+                f"{error.url} answered {error.code}:\n{error.headers}\n{error.read().decode()}"
+            ) from None
 
 
 def wait_for(url: str) -> None:

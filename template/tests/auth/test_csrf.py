@@ -74,7 +74,7 @@ def test_a_token_from_before_the_log_in_is_worth_nothing_after_it(guarded):
 OURS = {"Origin": "http://localhost"}
 
 
-def test_a_form_that_comes_too_late_gives_back_what_was_typed(guarded, acme):
+def test_a_form_that_comes_too_late_gives_back_what_was_typed(guarded, acme, capsys):
     browser = sign_in(guarded, acme).client
     form = {"name": "<b>Ada</b> again", "password": PASSWORD, "csrf_token": "old"}
 
@@ -84,6 +84,7 @@ def test_a_form_that_comes_too_late_gives_back_what_was_typed(guarded, acme):
     assert "nothing was saved" in answer.text
     assert "&lt;b&gt;Ada&lt;/b&gt; again" in answer.text
     assert PASSWORD not in answer.text
+    assert "The CSRF" in capsys.readouterr().err  # Our log knows which of the reasons it was.
 
 
 def test_what_another_site_sends_is_not_shown(guarded, acme):
