@@ -4,6 +4,7 @@
 each of these may be cut off and run again.
 """
 
+import os
 from collections.abc import Callable
 
 from scripts.delivery import Refused, deploy, rollout, values
@@ -23,25 +24,28 @@ def bring(release: str, how: str, environment: str, namespace: str, why: str, sa
     here = deploy.current(namespace)
     values.refuse_unknown(values.releases_of(here), release)
     adopted = rollout.run([*FLASK, "status"], namespace, say, aside=True) == DONE
-    words = words_for(release, how, why) if adopted else ["adopt", release]
+    words = [*(words_for(release, how) if adopted else ["adopt", release]), *record(why)]
     end = rollout.run([*FLASK, *words], namespace, say, aside=how == "rollback")
     refuse_unless_done(end, release)
     deploy.upgrade(values.finish(deploy.current(namespace), release), environment, namespace)
     say(f"Everybody has {release}, and its workers run.")
 
 
-def words_for(release: str, how: str, why: str) -> list[str]:
-    because = ["--why", why] if why else []
+def words_for(release: str, how: str) -> list[str]:
     match how:
         case "start":
-            return ["start", release, *because]
+            return ["start", release]
         case "at-once":
-            return ["start", release, "--waves", AT_ONCE, *because]
-        case "resume":
-            return ["resume", *because]
-        case "rollback":
-            return ["rollback", "--why", why or "asked for"]
+            return ["start", release, "--waves", AT_ONCE]
+        case "resume" | "rollback":
+            return [how]
     raise Refused(f"{how}: must be one of {', '.join(HOW)}.")
+
+
+def record(why: str) -> list[str]:
+    """Who it was and why, for the steps that `flask rollout status` shows."""
+    who = os.environ.get("GITHUB_ACTOR", "")
+    return ["--why", why or "a deployment", *(["--who", who] if who else [])]
 
 
 def refuse_unless_done(end: int, release: str) -> None:

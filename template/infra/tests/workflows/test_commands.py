@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.tools import PROJECT, in_app, run
-from tests.workflows.workflows import FOLDER, commands, commands_of, jobs, read
+from tests.workflows.workflows import FILES, FOLDER, commands, commands_of, jobs, read
 
 COMMANDS = list(commands())
 
@@ -42,7 +42,7 @@ def test_the_reader_of_scripts_sees_each_command():
 @pytest.mark.parametrize(("where", "words"), DELIVERY, ids=lambda value: " ".join(value)[:60])
 def test_a_delivery_command_is_called_as_it_wants(where, words):
     """By its own reader of arguments. What is a variable stands for itself."""
-    known = {"$SERVICE": "auth"}  # One of a few words.
+    known = {"$SERVICE": "auth", "$WHAT": "resume"}  # Each is one of a few words.
 
     done = run(sys.executable, "-c", READER, *[known.get(word, word) for word in words])
 
@@ -89,12 +89,37 @@ def test_each_part_of_the_infrastructure_is_a_session(sessions):
     ]
 
 
-def test_a_flask_command_has_these_options():
-    for where, words in calls_of("flask"):
-        named = [word for word in words if not word.startswith(("-", "$"))][:2]
-        said = in_app("flask", *named, "--help")
-        for option in [word.split("=")[0] for word in words if word.startswith("--")]:
-            assert option in said, f"{where}: flask {' '.join(named)} has no {option}"
+RECORD = ["--why", "--who"]
+# What scripts/delivery and the workflows ask of `flask rollout`, with the options.
+ROLLOUT = {
+    "adopt": RECORD,
+    "start": [*RECORD, "--waves"],
+    "resume": RECORD,
+    "rollback": RECORD,
+    "pause": RECORD,
+    "abort": RECORD,
+    "status": [],
+    "check": ["--git"],
+}
+
+
+@pytest.mark.parametrize("name", ROLLOUT)
+def test_a_rollout_command_has_these_options(name):
+    said = in_app("flask", "rollout", name, "--help")
+
+    assert [option for option in ROLLOUT[name] if option not in said] == []
+
+
+def test_a_workflow_asks_for_no_other_rollout_command():
+    (what,) = [
+        inputs["what"]["options"]
+        for file in FILES
+        if "what" in (inputs := (read(file)["on"].get("workflow_dispatch") or {}).get("inputs", {}))
+    ]
+    called = {words[words.index("rollout") + 3] for _where, words in DELIVERY if "rollout" in words}
+
+    assert set(what) - {"drop"} <= set(ROLLOUT)
+    assert called <= {*ROLLOUT, "$WHAT"}
 
 
 def test_terraform_is_given_files_that_there_are():

@@ -10,6 +10,7 @@ from scripts.delivery.bring import AT_ONCE, bring
 from scripts.delivery.values import add
 from tests.services.delivery.cluster import PROJECT, Cluster
 
+RECORD = ["--why", "a deployment", "--who", "ada"]
 IMAGE = f"registry.example.com/app@sha256:{'1' * 64}"
 
 
@@ -17,6 +18,7 @@ IMAGE = f"registry.example.com/app@sha256:{'1' * 64}"
 def cluster(tmp_path, monkeypatch):
     """Two releases side by side; the first answers."""
     monkeypatch.setattr(rollout, "LOOK_SECONDS", 0)
+    monkeypatch.setenv("GITHUB_ACTOR", "ada")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     cluster = Cluster(tmp_path)
     values = add(add(None, "r-1", IMAGE), "r-2", IMAGE)
@@ -33,7 +35,7 @@ def go(release: str = "r-2", how: str = "start", why: str = "") -> list[str]:
 def test_a_good_release_becomes_everybodys_and_the_one_before_stays(cluster):
     said = go()
 
-    assert cluster.rolled == [["status"], ["start", "r-2"]]
+    assert cluster.rolled == [["status"], ["start", "r-2", *RECORD]]
     assert cluster.values["defaultRelease"] == cluster.values["workersRelease"] == "r-2"
     assert set(cluster.values["releases"]) == {"r-1", "r-2"}
     assert said[-1] == "Everybody has r-2, and its workers run."
@@ -63,21 +65,21 @@ def test_the_first_release_of_all_is_adopted(cluster):
 
     go("r-1")
 
-    assert cluster.rolled == [["status"], ["adopt", "r-1"]]
+    assert cluster.rolled == [["status"], ["adopt", "r-1", *RECORD]]
 
 
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("at-once", ["start", "r-2", "--waves", AT_ONCE, "--why", "mended"]),
-        ("resume", ["resume", "--why", "mended"]),
-        ("rollback", ["rollback", "--why", "mended"]),
+        ("at-once", ["start", "r-2", "--waves", AT_ONCE]),
+        ("resume", ["resume"]),
+        ("rollback", ["rollback"]),
     ],
 )
 def test_there_is_more_than_one_way(cluster, how, words):
     go(how=how, why="mended")
 
-    assert cluster.rolled[-1] == words
+    assert cluster.rolled[-1] == [*words, "--why", "mended", "--who", "ada"]
 
 
 def test_where_there_is_one_wave_it_is_everybody():
