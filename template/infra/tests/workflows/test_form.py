@@ -80,3 +80,42 @@ def test_the_tools_are_those_that_are_tested():
     assert f"uv=={uv}" in (PROJECT / "Dockerfile").read_text("utf-8")
     assert len(set(re.findall(r"terraform_version: (\S+)", said))) <= 1
     assert len(set(re.findall(r"python-version: (\S+)", said))) == 1
+
+
+def test_each_variable_is_explained_where_it_is_set():
+    """Whoever sets up the environments on GitHub reads docs/deploy.md."""
+    said = "\n".join(file.read_text("utf-8") for file in FILES)
+    page = (PROJECT / "docs" / "deploy.md").read_text("utf-8")
+
+    assert set(re.findall(r"vars\.(\w+)", said)) == {
+        name for name in re.findall(r"`([A-Z]+_?[A-Z_]+)`", page) if f"vars.{name}" in said
+    }
+
+
+def test_each_workflow_is_explained():
+    page = (PROJECT / "docs" / "deploy.md").read_text("utf-8")
+
+    assert {file.name for file in FILES} == set(re.findall(r"^\| `([\w-]+\.yml)`", page, re.M))
+
+
+def test_an_environment_has_its_values():
+    """What a workflow can deploy to is what the chart knows."""
+    named = {
+        environment
+        for file in FILES
+        for environment in options_of(read(file)["on"]) | given_in(read(file)["jobs"])
+    }
+
+    assert named == {"staging", "prod"}
+    for environment in named:
+        assert (PROJECT / f"infra/helm/values-{environment}.yaml").is_file()
+
+
+def options_of(triggers: dict) -> set[str]:
+    inputs = (triggers.get("workflow_dispatch") or {}).get("inputs", {})
+    return set(inputs.get("environment", {}).get("options", []))
+
+
+def given_in(jobs: dict) -> set[str]:
+    given = {job.get("with", {}).get("environment") for job in jobs.values()}
+    return given - {None}
