@@ -87,15 +87,15 @@ def test_each_variable_is_explained_where_it_is_set():
     said = "\n".join(file.read_text("utf-8") for file in FILES)
     page = (PROJECT / "docs" / "deploy.md").read_text("utf-8")
 
-    assert set(re.findall(r"vars\.(\w+)", said)) == {
-        name for name in re.findall(r"`([A-Z]+_?[A-Z_]+)`", page) if f"vars.{name}" in said
-    }
+    assert [name for name in set(re.findall(r"vars\.(\w+)", said)) if f"`{name}`" not in page] == []
 
 
 def test_each_workflow_is_explained():
     page = (PROJECT / "docs" / "deploy.md").read_text("utf-8")
 
-    assert {file.name for file in FILES} == set(re.findall(r"^\| `([\w-]+\.yml)`", page, re.M))
+    assert {file.name for file in FILES} == set(
+        re.findall(r"^\| `([\w-]+\.yml)`", page, re.MULTILINE)
+    )
 
 
 def test_an_environment_has_its_values():
