@@ -89,7 +89,9 @@ def stage(session: nox.Session, stage: str) -> None:
 @check()
 def delivery(session: nox.Session) -> None:
     """Check all that brings a project to the cloud: Terraform, chart, image and pipelines."""
-    infrastructure(session, *(session.posargs or ["workflows", "helm", "terraform", "image"]))
+    infrastructure(
+        session, *(session.posargs or ["workflows", "helm", "terraform", "image", "observability"])
+    )
 
 
 @check()

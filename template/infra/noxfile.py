@@ -41,6 +41,12 @@ def image(session: nox.Session) -> None:
     check(session, "image")
 
 
+@nox.session
+def observability(session: nox.Session) -> None:
+    """Check the alerts, and let a real Prometheus compute the rules over a real service."""
+    check(session, "observability")
+
+
 def check(session: nox.Session, part: str) -> None:
     """Run the tests of one part; `-rs` says what was skipped, and why."""
     chosen = session.posargs or [f"tests/{part}"]

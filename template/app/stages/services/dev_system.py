@@ -20,6 +20,7 @@ from app.stages.services.dev_processes import Part, System
 from app.stages.services.settings import SERVICES
 
 NOTE = "dev.json"
+TARGETS = "prometheus.json"
 # What is another service's business, or ours alone.
 NOT_HANDED_ON = (
     "PORT",
@@ -71,6 +72,7 @@ def system_of(plan: Plan, when_ready: Callable[[], None]) -> System:
         "metrics": plan.metrics,
         "databases": {name: database.url for name, database in plan.databases.items()},
     }
+    write_down_for_prometheus(plan)
     system = System(Path(plan.app.root_path), plan.instance / NOTE, facts, when_ready)
     if not plan.app.config["SETTINGS"].redis_url:
         system.add(redis(plan))
@@ -78,6 +80,18 @@ def system_of(plan: Plan, when_ready: Callable[[], None]) -> System:
     system.add(*(server(plan, name) for name in SERVICES), *(worker(plan, n) for n in SERVICES))
     system.add(way_in(plan))
     return system
+
+
+def write_down_for_prometheus(plan: Plan) -> None:
+    """Where the processes are, as infra/observability/prometheus.yml wants it."""
+    targets = [
+        {
+            "targets": [address.removeprefix("http://").removesuffix("/metrics")],
+            "labels": {"process": name},
+        }
+        for name, address in plan.metrics.items()
+    ]
+    (plan.instance / TARGETS).write_text(json.dumps(targets, indent=2), "utf-8")
 
 
 def server(plan: Plan, service: str) -> Part:

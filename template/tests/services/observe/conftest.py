@@ -57,7 +57,6 @@ def watched() -> Iterator[Watched]:
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "RELEASE": "r-42",
-            "WEB_CONCURRENCY": "2",
         }
         with system_of(Path(folder), "--gunicorn", **settings) as system:
             browser = Browser(system.url)
