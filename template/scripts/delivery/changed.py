@@ -124,7 +124,7 @@ def paths_since(commit: str) -> list[str] | None:
 
     The first push to a branch has nothing before it, and after a forced one that is gone.
     """
-    command = ["git", "diff", "--name-only", "--no-renames", "-z", f"{commit}...HEAD"]
+    command = ["git", "diff", "--name-only", "--relative", "--no-renames", "-z", f"{commit}...HEAD"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         why = f"What changed since {commit} can't be told, so everything is checked: {done.stderr}"

@@ -101,6 +101,14 @@ def test_both_ends_of_a_move_count(repository):
     assert changed.paths_since(first) == ["app/auth/secrets.py", "app/features/secrets.py"]
 
 
+def test_a_project_may_lie_in_a_folder_of_a_larger_repository(repository, monkeypatch):
+    first = repository.commit("product/app/db.py", "elsewhere/app/db.py")
+    repository.commit("product/app/auth/models.py", "elsewhere/app/db.py")
+    monkeypatch.setattr(changed, "PROJECT", repository.folder / "product")
+
+    assert changed.paths_since(first) == ["app/auth/models.py"]
+
+
 @pytest.mark.parametrize("commit", ["origin/gone", "0" * 40])
 def test_since_a_commit_that_is_unknown_everything_is_checked(repository, commit, capsys):
     repository.commit("app/db.py")
