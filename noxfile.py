@@ -15,10 +15,11 @@ if __name__ == "__main__":
     bootstrap.run_nox(__file__)
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from shutil import disk_usage
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import nox
@@ -31,11 +32,14 @@ nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 STAGES = sorted(path.parent.name for path in ROOT.glob("stages/*/stage.yml"))
+WITHIN = ROOT / "scripts" / "within.py"
 MEMORY = Path("/dev/shm")  # noqa: S108  # Files in memory, on Linux.
 # By these nox tells uv to install everything into the session's environment.
 OF_NOX = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 # Everything a project checks, it checks under a name that is hard to write.
 HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
+# The sessions of a project that check what it is deployed with.
+INFRASTRUCTURE = ("nox", "-f", "infra/noxfile.py", "-s")
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
 
 
@@ -89,9 +93,12 @@ def stage(session: nox.Session, stage: str) -> None:
 @check()
 def delivery(session: nox.Session) -> None:
     """Check all that brings a project to the cloud: Terraform, chart, image and pipelines."""
-    infrastructure(
-        session, *(session.posargs or ["workflows", "helm", "terraform", "image", "observability"])
-    )
+    # Terraform mostly waits for what plays AWS; the others run meanwhile.
+    with (
+        generated(session, "services") as project,
+        aside(session, project, *INFRASTRUCTURE, "terraform"),
+    ):
+        in_project(session, project, *INFRASTRUCTURE, "workflows", "helm", "image")
 
 
 @check()
@@ -187,7 +194,7 @@ def pytest(session: nox.Session, *arguments: str) -> None:
 
 def run(session: nox.Session, *command: str, **options: Any) -> None:
     """Run a command that may hang, and end it if it does."""
-    session.run("python", str(ROOT / "scripts/within.py"), "20", *command, **options)
+    session.run("python", str(WITHIN), "20", *command, **options)
 
 
 @contextmanager
@@ -218,10 +225,32 @@ def in_project(session: nox.Session, project: Path, *command: str) -> None:
         run(session, "uv", "run", *command, env={**counting, **dict.fromkeys(OF_NOX)})
 
 
+@contextmanager
+def aside(session: nox.Session, project: Path, *command: str) -> Iterator[None]:
+    """Run one of the project's own commands meanwhile; what it said comes at the end."""
+    with counted_tests() as counting, TemporaryFile("w+") as said:
+        env = {**os.environ, **counting}
+        process = subprocess.Popen(
+            [sys.executable, str(WITHIN), "20", "uv", "run", *command],
+            cwd=project,
+            env={name: value for name, value in env.items() if name not in OF_NOX},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        finally:
+            failed = process.wait()
+            said.seek(0)
+            print(said.read(), flush=True)
+    if failed:
+        session.error(f"{' '.join(command)} failed: see above")
+
+
 def infrastructure(session: nox.Session, *parts: str) -> None:
     """Run these sessions of a services project's infra/noxfile.py."""
     with generated(session, "services") as project:
-        in_project(session, project, "nox", "-f", "infra/noxfile.py", "-s", *parts)
+        in_project(session, project, *INFRASTRUCTURE, *parts)
 
 
 def found(name: str) -> list[str]:
