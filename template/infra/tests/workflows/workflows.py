@@ -12,7 +12,9 @@ import yaml
 from tests.tools import PROJECT
 
 FOLDER = PROJECT / ".github" / "workflows"
-FILES = sorted(FOLDER.glob("*.yml"))
+# Those that came with the template; a team's own are looked at by the linters alone.
+OURS = ("ci", "deploy", "infra", "infra-apply", "release", "rollout", "services")
+FILES = [file for file in sorted(FOLDER.glob("*.yml")) if file.stem in OURS]
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 INNERMOST = re.compile(r"\$\(([^()]*)\)")
 ENDS = {"|", "||", "&&", ";", "&", ">", ">>", "<", "<<<", "2>"}

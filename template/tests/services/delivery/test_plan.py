@@ -65,6 +65,7 @@ def test_data_is_lost_only_where_somebody_said_so():
     [
         (json.dumps(plan(GOES)), [], "This would lose what is in aws_db_instance.billing"),
         (json.dumps(plan(GROWS)), ["--approved", "0" * 16], "isn't the plan that was approved"),
+        (json.dumps(plan(GROWS)), ["--approved", ""], "isn't the plan that was approved"),
         ("Error: no plan", [], "holds no JSON"),
         (None, [], "can't be read: No such file"),
     ],
