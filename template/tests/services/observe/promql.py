@@ -98,3 +98,11 @@ def labels_of(node: Any, made: dict[str, set[str]]) -> set[str]:
         case promql.ParenExpr():
             return labels_of(node.expr, made)
     return set()
+
+
+RULES = list(rules())
+# All that is asked, by where it's asked.
+ASKED = {
+    **{f"rule {rule.get('record') or rule['alert']}": rule["expr"] for rule in RULES},
+    **{f"dashboard {where} {number}": expr for number, (where, expr) in enumerate(panels())},
+}

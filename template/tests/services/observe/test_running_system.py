@@ -1,4 +1,7 @@
-"""One trace, as a collector gets it: from a click to another service's database.
+"""A system that somebody uses, seen from outside: what it exports, and one trace.
+
+Dashboards and alerts are compared with what its processes tell Prometheus. The trace is read from
+a collector: it goes from a click to another service's database.
 
 features  POST /projects/new
           ├─ POST /internal/auth/identify     asks
@@ -13,12 +16,31 @@ import re
 import time
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from app.stages.services import keys
+from app.stages.services.rollout.store import Store
+from tests.browser import PROJECT
+from tests.services.observe import promql
+from tests.services.observe.reading import Scrape
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.postgres,
     pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them"),
 ]
+PAGE = (PROJECT / "docs" / "observability.md").read_text("utf-8")
+# What Prometheus says of those it asks.
+OF_PROMETHEUS = {"up": {"job", "instance"}}
+A_ROLLOUT = """
+    INSERT INTO rollout.releases (name) VALUES ('r-42'), ('r-43');
+    INSERT INTO rollout.rollouts (release, previous, state, waves, wave)
+        VALUES ('r-43', 'r-42', 'paused', '{}', 0);
+    INSERT INTO rollout.pins (tenant, release) VALUES (gen_random_uuid(), 'r-43');
+    INSERT INTO rollout.followers (name, version) VALUES ('gateway-1', 0);
+    UPDATE rollout.gateway SET version = 2;
+"""
 CLICK = ("features", "POST /projects/new")
 SERVER, CLIENT, CONSUMER = 2, 3, 5
 
@@ -114,3 +136,83 @@ def test_counters_of_all_processes_saw_the_click(spans, watched):
     assert seen["features-worker"].sum("events_shipped_total", **ours) >= 3
     assert seen["analytics-worker"].sum("events_heard_total", outcome="ok") >= 1
     assert seen["analytics-worker"].sum("event_delay_seconds_count") >= 1
+
+
+# --- What dashboards and alerts ask for ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scrapes(watched):
+    """All that a system says while it's used and a rollout is paused."""
+    watched.begin_project("Tower")
+    remember_a_rollout(watched.system.facts["databases"]["auth"])
+    page = watched.browser.open("/t/acme/projects/")
+    token = re.search(r'csrf_token" value="([^"]+)"', page)
+    watched.browser.open("/t/acme/projects/reports/", {"csrf_token": token[1]})
+
+    def worked():
+        seen = watched.scraped()
+        work = ("jobs_total", "event_delay_seconds_count")
+        said = {name for scrape in seen.values() for name in (s.name for s in scrape.samples)}
+        return seen if {*work, "events_lag"} <= said else None
+
+    return list(watched.system.wait_for(worked, 30).values())
+
+
+def remember_a_rollout(url: str) -> None:
+    """As its owner, as `flask rollout` does."""
+    owner = make_url(url).set(username="auth_owner").render_as_string(hide_password=False)
+    with Store(owner) as store:
+        store.prepare("auth")
+    with create_engine(owner, poolclass=NullPool).begin() as connection:
+        connection.execute(text(A_ROLLOUT))
+
+
+@pytest.fixture(scope="module")
+def exported(scrapes):
+    """Each series that is exported, with its labels."""
+    found: dict[str, set[str]] = {name: set(labels) for name, labels in OF_PROMETHEUS.items()}
+    for scrape in scrapes:
+        for sample in scrape.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+@pytest.fixture
+def with_a_key_that_ends(make_service):
+    """Keys of development don't end."""
+    app = make_service("features", signing_keys=[f"{keys.new_key()}@2099-01-31"])
+    return {one.name: set(one.labels) for one in Scrape.of(app).samples}
+
+
+def test_every_series_and_label_that_is_asked_for_is_there(exported, with_a_key_that_ends):
+    there = with_a_key_that_ends | exported | promql.recorded()
+    missing = [
+        f"{where} asks for {name}{sorted(labels - there.get(name, set()))}"
+        for where, text_ in promql.ASKED.items()
+        for name, labels in promql.asked(text_).items()
+        if name not in there or not labels <= there[name]
+    ]
+
+    assert missing == []
+
+
+def test_the_page_lists_every_metric_and_no_other(scrapes, with_a_key_that_ends):
+    listed = set(re.findall(r"^\| `([a-z_]+)`", PAGE, re.MULTILINE))
+    families = {one.name for scrape in scrapes for one in scrape.samples}
+    families |= set(with_a_key_that_ends)
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in families}
+    foreign = ("python_", "process_")
+
+    assert {name for name in ours if not name.startswith(foreign)} == listed
+
+
+def test_a_paused_rollout_is_seen(scrapes):
+    states = [scrape.sum("rollout_state", release="r-43", state="paused") for scrape in scrapes]
+
+    assert max(states) == 1
+    assert max(scrape.sum("rollout_follower_behind") for scrape in scrapes) == 2
+
+
+def test_a_tenant_is_counted_under_its_slug(scrapes):
+    assert "acme" in set().union(*(s.values("tenant_requests_total", "tenant") for s in scrapes))
