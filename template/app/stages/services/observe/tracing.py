@@ -5,6 +5,8 @@ SQLAlchemy would make a trace of each look of the relay. Spans hold no addresses
 those may be somebody's.
 """
 
+import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import time_ns
@@ -29,6 +31,7 @@ from app.stages.services.observe.requests import ERRORS_FROM, NO_ROUTE, PROBES
 from app.tenancy import tenant_or_none
 
 INTERNAL = "/internal/"
+PATIENCE_SECONDS = 3
 W3C = TraceContextTextMapPropagator()
 
 
@@ -40,9 +43,9 @@ class Tracing:
         resource = Resource.create(
             {"service.name": settings.service, "service.version": settings.release}
         )
-        endpoint = f"{settings.otel_exporter_otlp_endpoint}/v1/traces"
         self.provider = TracerProvider(resource=resource)
-        self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
+        exporter = exporter_to(settings.otel_exporter_otlp_endpoint)
+        self.provider.add_span_processor(BatchSpanProcessor(exporter))
         self.tracer = self.provider.get_tracer("app")
         # Right after the request has its id, as whatever comes next may ask or query.
         first = app.before_request_funcs[None]
@@ -114,6 +117,14 @@ class Tracing:
             attributes={"db.system.name": system, "db.query.text": statement},
             start_time=began_ns,
         ).end()
+
+
+def exporter_to(collector: str) -> OTLPSpanExporter:
+    """What sends spans. A process that stops waits for it, so it gives up sooner than usual."""
+    # Each batch that is lost is said once, not each try.
+    logging.getLogger(OTLPSpanExporter.__module__).setLevel(logging.ERROR)
+    chosen = "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ  # Which the exporter reads.
+    return OTLPSpanExporter(f"{collector}/v1/traces", timeout=None if chosen else PATIENCE_SECONDS)
 
 
 def route() -> str:
