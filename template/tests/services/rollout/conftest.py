@@ -49,7 +49,8 @@ def auth_url(postgres_server, worker_id, tmp_path_factory) -> str:
         connection.execute(text(f'CREATE DATABASE "{name}"'))
     url = make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
     app = build(url, tmp_path_factory.mktemp("rollout"))
-    migrate.upgrade(app, "auth")
+    for package in ("auth", "billing"):
+        migrate.upgrade(app, package)
     close_connections(app)
     with Store(url) as store:
         store.prepare(None)

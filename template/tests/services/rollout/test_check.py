@@ -74,7 +74,7 @@ ADDS_ONLY = [
     'op.get_bind().execute(sa.text("SELECT 1"))',
     f'op.execute("UPDATE {TABLE} SET name = trim(name)")',
     'op.create_table("t", sa.Column("a", sa.Integer())); op.drop_column("t", "a")',
-    'op.create_table("t", sa.Column("a", sa.Integer())); op.create_unique_constraint("u","t",["a"])',
+    'op.create_table("t", sa.Column("a", sa.Text())); op.create_unique_constraint("u", "t", "a")',
     "pass",
 ]
 BREAKS = [

@@ -78,7 +78,7 @@ class Driver:
             return self.pause(rollout, lagging)
         if trouble := self.trouble_at_release(rollout):
             return self.stop(rollout, trouble)
-        if rollout.journey_wave < rollout.wave:
+        if rollout.waves.gates.journey and rollout.journey_wave < rollout.wave:
             return self.try_journey(rollout)
         try:
             verdict = self.verdict(rollout)
@@ -177,9 +177,6 @@ class Driver:
 
     def try_journey(self, rollout: Rollout) -> End | None:
         """The team's own command, once in each wave."""
-        if not rollout.waves.gates.journey:
-            self.store.passed_journey(rollout, self.who, "no journey is set")
-            return None
         try:
             trouble = self.journey(rollout)
         except Refused as error:

@@ -11,6 +11,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.billing.plans import plans as all_plans
@@ -71,9 +72,11 @@ def with_plans(customers: list[Customer]) -> list[Customer]:
     if "billing" not in settings.served and not settings.billing_database_url:
         raise Refused("A wave by plan needs BILLING_DATABASE_URL, where billing keeps the plans.")
     engine = create_engine(settings.database_url_of("billing"), poolclass=NullPool)
-    with engine.connect() as connection:
-        plans = {row.tenant_id: row.plan for row in connection.execute(text(PLANS))}
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            plans = {row.tenant_id: row.plan for row in connection.execute(text(PLANS))}
+    except DBAPIError as error:
+        raise Refused(f"billing's database can't say who has which plan: {error.orig}") from None
     default = all_plans().default
     return [replace(one, plan=plans.get(one.id, default)) for one in customers]
 

@@ -180,7 +180,7 @@ def refuse_unknown(wave: Wave, everybody: Sequence[Customer]) -> None:
     slugs = {one.slug for one in everybody}
     for slug in wave.tenants or ():
         if slug not in slugs:
-            near = get_close_matches(slug, slugs, 1)
+            near = get_close_matches(slug.lower(), slugs, 1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise Refused(f"The wave {wave.name!r} names {slug!r}, and no tenant has it.{hint}")
 
