@@ -75,18 +75,16 @@ class Prometheus:
     ) -> dict[Labels, float]:
         """How far a counter has come since a moment.
 
-        `increase` knows restarts, but misses what a series begins with: a tenant that has just
-        got the release. The difference is the other way round, so the larger of the two is it.
+        The difference, which counts what a series begins with: a tenant that has just got the
+        release. Only where a process was started anew meanwhile it's `increase`, which estimates.
         """
         seconds = max(1, round((datetime.now(UTC) - since).total_seconds()))
         by, which = f"sum by ({', '.join(labels)})", f'{metric}{{release="{release}"}}'
+        if self.query(f"sum (resets({which}[{seconds}s])) > 0"):
+            return self.values(f"{by} (increase({which}[{seconds}s]))", labels)
         now = self.values(f"{by} ({which})", labels)
         then = self.values(f"{by} ({which})", labels, at=since)
-        increase = self.values(f"{by} (increase({which}[{seconds}s]))", labels)
-        return {
-            one: max(count - then.get(one, 0), increase.get(one, 0), 0)
-            for one, count in now.items()
-        }
+        return {one: max(count - then.get(one, 0), 0) for one, count in now.items()}
 
     def values(self, asked: str, labels: Labels, at: datetime | None = None) -> dict[Labels, float]:
         return {
