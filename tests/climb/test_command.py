@@ -122,6 +122,18 @@ def test_a_file_that_git_ignores_is_never_written_over(project):
     assert "app/bell.py" in stage(project, "doctor").stdout
 
 
+def test_a_new_file_that_the_team_ignores_is_named(project):
+    """It wouldn't be committed, and would be missing in every clone."""
+    project.write(".gitignore", project.read(".gitignore") + "\nbell.py\n")
+
+    done = stage(project.commit(), "climb", "tower", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert "IGNORED   app/bell.py" in done.stdout
+    assert "git add --force PATH" in done.stdout
+    assert (project.root / "app/bell.py").exists()
+
+
 def test_what_is_committed_while_it_asks_is_not_climbed_over(project):
     code = """
 import subprocess, sys

@@ -13,6 +13,22 @@ def test_uncommitted_work(project):
     assert project.read("app/db.py") == "# Not committed.\n"
 
 
+def test_uncommitted_work_that_git_is_told_not_to_show(project):
+    """What isn't seen would be deleted by an undo, or written over."""
+    git(project.root, "config", "status.showUntrackedFiles", "no")
+    project.write("app/mine.py", "# Written today.\n")
+
+    assert "Commit your work first" in refusal(project, "climb", "tower", "--yes")
+
+    (project.root / "app/mine.py").unlink()
+    project.write("wiring.toml", project.read("wiring.toml") + "# Only here.\n")
+    for mark in ("--skip-worktree", "--assume-unchanged"):
+        git(project.root, "update-index", mark, "wiring.toml")
+        said = refusal(project, "climb", "tower", "--yes")
+        assert "overlook changes in wiring.toml" in said
+        git(project.root, "update-index", mark.replace("--", "--no-"), "wiring.toml")
+
+
 def test_no_git(prototype):
     said = refusal(prototype, "climb", "tower", "--yes")
 

@@ -253,7 +253,7 @@ def undo(wish: argparse.Namespace) -> None:
     if found.is_running:
         note.refuse_if_cut_off()
     say("This goes back to the last commit, edits made since the climb included:\n")
-    say(git(PROJECT, "status", "--short", "."))
+    say(git(PROJECT, "status", "--short", "--untracked-files=normal", "."))
     if not (wish.yes or agreed("\nUndo it? [y/N] ")):
         raise NoClimb("Nothing was undone.")
     note.take_back()

@@ -16,18 +16,12 @@ from scripts.stage.project import git
 def over(copy: Path, project: Path, found: Changes) -> None:
     """Write what is new or changed, delete what is gone, and tell git of the conflicts."""
     undecided = (*found.conflicts, *found.collisions)
-    new = [path for path in (*found.new, *ignored(copy)) if not is_there(project / path)]
+    new = [path for path in (*found.new, *found.ignored) if not is_there(project / path)]
     for path in (*new, *found.changed, *found.replaced, *undecided):
         write(copy / path, project / path)
     for path in found.gone:
         delete(project / path, project)
     put_into_the_index(copy, project, undecided)
-
-
-def ignored(copy: Path) -> list[str]:
-    """What was made that git doesn't look at."""
-    listed = git(copy, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", ".")
-    return list(filter(None, listed.split("\0")))
 
 
 def is_there(file: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +19,7 @@ class Changes:
     """The paths, kind by kind."""
 
     new: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
@@ -32,6 +33,7 @@ class Changes:
         """One line a file; files of one new folder share a line."""
         kinds = {
             "new": by_folder(self.new),
+            "IGNORED": by_folder(self.ignored),
             "changed": self.changed,
             "GONE": self.gone,
             "REPLACED": self.replaced,
@@ -47,6 +49,11 @@ class Changes:
             said.append(
                 "COLLISION: you have a file where the template brings one of the same name. "
                 "Give yours another name first, then the climb adds the template's."
+            )
+        if self.ignored:
+            said.append(
+                "IGNORED: the file is new, and your .gitignore covers it. `git add --all` leaves "
+                "it out, and then it's missing in every clone: git add --force PATH"
             )
         if self.gone:
             said.append(
@@ -109,6 +116,12 @@ def untracked(project: Path) -> tuple[str, ...]:
     return tuple(filter(None, listed.split("\0")))
 
 
+def ignored(copy: Path) -> list[str]:
+    """What was made that git doesn't look at."""
+    listed = git(copy, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", ".")
+    return list(filter(None, listed.split("\0")))
+
+
 def binaries(project: Path) -> set[str]:
     counted = git(project, "diff", "HEAD", "--relative", "--numstat", "--no-renames", "-z")
     lines = (line.split("\t", 2) for line in counted.split("\0") if line.startswith("-\t-"))
@@ -124,7 +137,7 @@ def rehearsal(stage: str | None) -> Iterator[tuple[Path, Changes]]:
         copy = Path(folder) / "copy"
         git(PROJECT, "clone", "--quiet", "--no-hardlinks", *habits(), str(repository), str(copy))
         engine.update(copy / inner, stage)
-        yield copy / inner, since(copy / inner)
+        yield copy / inner, replace(since(copy / inner), ignored=ignored(copy / inner))
 
 
 def habits() -> list[str]:

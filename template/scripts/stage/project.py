@@ -66,10 +66,24 @@ def refuse_uncommitted_work(project: Path = PROJECT) -> None:
     """What is not committed could neither be merged nor be brought back."""
     if uncommitted(project):
         raise NoClimb("Commit your work first (`git status` lists it): then nothing can be lost.")
+    if hidden := overlooked(project):
+        raise NoClimb(
+            f"git is told to overlook changes in {', '.join(hidden[:5])}: an edit there could "
+            "neither be merged nor be brought back. Let it look again, and commit: git "
+            "update-index --no-skip-worktree PATH, git update-index --no-assume-unchanged PATH"
+        )
 
 
 def uncommitted(project: Path = PROJECT) -> str:
-    return git(project, "status", "--porcelain", ".")
+    """What git doesn't have; untracked files are listed even where its settings hide them."""
+    return git(project, "status", "--porcelain", "--untracked-files=normal", ".")
+
+
+def overlooked(project: Path) -> list[str]:
+    """The files that are here and were marked so that git doesn't look at them any more."""
+    listed = filter(None, git(project, "ls-files", "-v", "-z", ".").split("\0"))
+    marked = [line[2:] for line in listed if line[0].islower() or line[0] == "S"]
+    return [path for path in marked if (project / path).is_file()]
 
 
 # --- The answers ---------------------------------------------------------------------------------
