@@ -15,30 +15,34 @@ from scripts.delivery import Refused, deploy
 
 JOB, ASIDE = "rollout", "rollout-aside"
 LOOK_SECONDS = 5
+SILENT_SECONDS = 600
 NO_SUCH_KIND = "the server doesn't have a resource type"
 KILLED = 20  # No end of the command's own.
 Say = Callable[[str], None]
 
 
 def run(words: list[str], namespace: str, say: Say, *, aside: bool = False) -> int:
-    """Start it, unless one of the same words runs already, and stay until its end.
+    """Start it, and stay until its end; or follow it, if somebody was cut off from it.
 
     Aside, it runs beside one that is under way: to look, to pause, to go back.
     """
     of = Cluster(namespace, ASIDE if aside else JOB)
     there = of.job()
-    if there and not is_over(there):
-        if words_of(there) != words:
-            raise Refused(f"Another one runs: {' '.join(words_of(there))}")
-        say("It runs already; this follows it.")
+    if there and subject(words_of(there)) == subject(words):
+        say("It was started before; this follows it.")
+    elif there and not is_over(there):
+        raise Refused(f"Another one runs: {' '.join(words_of(there))}")
     else:
         of.clear()
         of.kubectl("apply", "--filename", "-", given=manifests(words, namespace, aside=aside))
-    try:
-        return followed(of, say)
-    finally:
-        if is_over(of.job() or {}):
-            of.clear()
+    end = followed(of, say)
+    of.clear()
+    return end
+
+
+def subject(words: list[str]) -> list[str]:
+    """What is done with which release; not who it was, or why."""
+    return words[: words.index("--why")] if "--why" in words else words
 
 
 def manifests(words: list[str], namespace: str, *, aside: bool = False) -> str:
@@ -48,19 +52,32 @@ def manifests(words: list[str], namespace: str, *, aside: bool = False) -> str:
 
 
 def followed(of: "Cluster", say: Say) -> int:
-    """What it says, until it's over; then how it ended."""
-    seen = 0
+    """What it says, until it's over; then how it ended. A cluster may be away for a while."""
+    seen, heard_at = 0, time.monotonic()
     while True:
-        found = of.job()
-        lines = of.logs()
+        found, lines, trouble = look(of)
         for line in lines[seen:]:
             say(line)
         seen = max(seen, len(lines))
-        if found is None:
-            raise Refused(f"The job {of.name} is gone: somebody deleted it. See rollout status.")
-        if is_over(found):
+        if found and is_over(found):
             return end_of(of, found)
+        if seen and not trouble:
+            heard_at = time.monotonic()
+        if time.monotonic() - heard_at > SILENT_SECONDS:
+            why = trouble or f"No pod of job/{of.name} has begun: kubectl describe it."
+            raise Refused(f"{why}\nIt goes on without us. Run this again to follow it.")
         time.sleep(LOOK_SECONDS)
+
+
+def look(of: "Cluster") -> tuple[dict[str, Any] | None, list[str], str]:
+    """The job, all that it said so far, and what keeps us from knowing that."""
+    try:
+        found, lines = of.job(), of.logs()
+    except Refused as away:
+        return None, [], str(away)
+    if found is None:
+        raise Refused(f"The job {of.name} is gone: somebody deleted it.")
+    return found, lines, ""
 
 
 def words_of(found: dict[str, Any]) -> list[str]:

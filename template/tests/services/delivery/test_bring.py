@@ -113,15 +113,34 @@ def test_the_owners_url_stays_in_no_cluster(cluster):
     assert list(cluster.folder.glob("rollout*.json")) == []
 
 
-def test_a_rollout_that_was_cut_off_is_followed_again(cluster):
+@pytest.mark.parametrize("looks", [0, 3], ids=["while it runs", "after its end"])
+def test_a_rollout_that_was_cut_off_is_followed_again(cluster, looks):
     began = rollout.Cluster("app", "rollout")
     began.kubectl("apply", "--filename", "-", given=rollout.manifests(words(), "app"))
+    for _ in range(looks):
+        began.job()
 
     said: list[str] = []
-    assert rollout.run(words(), "app", said.append) == 0
+    assert rollout.run([*words(), "--why", "again"], "app", said.append) == 0
 
-    assert said[0] == "It runs already; this follows it."
+    assert said[0] == "It was started before; this follows it."
     assert cluster.rolled == [["start", "r-2"]]
+
+
+def test_a_cluster_that_is_away_for_a_moment_ends_no_rollout(cluster, monkeypatch):
+    began = rollout.Cluster("app", "rollout")
+    began.kubectl("apply", "--filename", "-", given=rollout.manifests(words(), "app"))
+    (cluster.folder / "away").touch()
+    monkeypatch.setattr(rollout.time, "sleep", lambda _: (cluster.folder / "away").unlink(True))
+
+    assert rollout.followed(began, print) == 0
+
+
+def test_one_that_stays_silent_is_left_to_itself(cluster, monkeypatch):
+    monkeypatch.setattr(rollout, "SILENT_SECONDS", -1)
+
+    with pytest.raises(Refused, match=r"No pod of job/rollout has begun(.|\n)*Run this again"):
+        rollout.run(words("silent"), "app", print)
 
 
 def words(release: str = "r-2") -> list[str]:
