@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.stages.services.rollout import driver
+from app.stages.services.rollout import driver, rolling
 from app.stages.services.rollout.driver import End, run_journey
 from app.stages.services.rollout.errors import Refused, SourceAway
 from app.stages.services.rollout.gates import Counts
@@ -115,7 +115,9 @@ def test_the_code_of_another_release_is_refused(run, there, tenants):
 def test_what_everybody_has_is_not_rolled_out(run, store, tenants):
     tenants(1)
 
-    assert "Everybody has old already." in run("start", "old").output
+    done = run("start", "old")
+
+    assert (done.exit_code, done.output) == (0, "Everybody has old already.\n")
 
 
 def test_without_a_gateway_that_follows_nothing_begins(run, there, store, tenants):
@@ -385,6 +387,46 @@ def test_a_database_that_is_away_is_named(make_app):
     assert "The state of rollouts can't be reached" in said
     assert "rollouts:***@127.0.0.1:1/auth" in said
     assert "gateways keep their pins" in said
+
+
+def test_a_release_that_came_back_is_not_tried_again_by_itself(run, store, tenants, there):
+    tenants(2)
+    store.stop(begin(store), "ada", "too slow")
+
+    done = run("start", "new")
+
+    assert done.exit_code == 1
+    assert "new was rolled back: too slow. If that wasn't its fault, say --again." in done.output
+
+
+def test_a_database_that_goes_away_meanwhile_is_waited_for(store, auth_url, tenants):
+    """Its connections are cut in the middle; a good release still gets to everybody."""
+    tenants(4)
+    said = []
+    cuts = iter([3, 9, 15])
+
+    class Cut(Measured):
+        looks = 0
+
+        def tenants(self, release, since):
+            self.looks += 1
+            if self.looks == getattr(self, "next", 3):
+                self.next = next(cuts, 0) + 3
+                with store.transaction() as connection:
+                    connection.exec_driver_sql(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+            return super().tenants(release, since)
+
+    source = Cut()
+    source.counts["new"] = {f"t{n}": Counts(100, 0) for n in range(1, 5)}
+    with Store(auth_url) as own:
+        driver = driver_of(own, source, say=said.append)
+        assert rolling.driven(driver, lambda: begin(own)) is End.DONE
+
+    assert any("The database is away" in line for line in said)
+    assert store.serving() == ("new", "old")
 
 
 # --- Killed for real -----------------------------------------------------------------------------

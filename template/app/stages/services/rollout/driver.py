@@ -19,6 +19,7 @@ from app.stages.services.rollout.waves import shown
 
 FOLLOW_SECONDS = 30
 PROBES = 3
+AWAY_SECONDS = 600
 
 
 class End(Enum):
@@ -27,6 +28,7 @@ class End(Enum):
     DONE = 0
     STOPPED = 1
     PAUSED = 3
+    AWAY = 4
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Driver:
     tick: float = 5
     sleep: Callable[[float], None] = time.sleep
     blind_since: float | None = None
-    probes_failed: int = 0
+    away_since: float | None = None
     said: str = ""
     saw: set[str] = field(default_factory=set)
 
@@ -51,6 +53,7 @@ class Driver:
         """Until it's done, has come back, or rests."""
         while True:
             rollout = self.store.underway()
+            self.away_since = None
             if rollout is None:
                 return self.ended_elsewhere()
             if rollout.state == "paused":
@@ -197,6 +200,13 @@ class Driver:
         self.say_once(f"  Waiting for figures: {why}")
         self.sleep(self.tick)
         return None
+
+    def is_away_for_long(self, why: str) -> bool:
+        """Note that the database is away; nobody's release changes meanwhile."""
+        now = time.monotonic()
+        self.away_since = now if self.away_since is None else self.away_since
+        self.say_once(f"  The database is away: {why}")
+        return now - self.away_since > AWAY_SECONDS
 
     def pause(self, rollout: Rollout, why: str) -> End | None:
         self.store.pause(rollout, self.who, why)

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,40 +121,65 @@ def refuse_unfit(store: Store, release: str) -> None:
 @every_option
 @who_option
 @why_option
+@click.option("--again", is_flag=True, help="Though it was rolled back before.")
 @with_appcontext
 def start_command(
-    release: str, file: Path | None, scrape: bool, every: float, who: str | None, why: str
+    release: str,
+    file: Path | None,
+    scrape: bool,
+    every: float,
+    who: str | None,
+    why: str,
+    again: bool,
 ) -> None:
     """Bring a release to the tenants, wave by wave. Run it in the code of that release.
 
     It stays until the end: 0 means that everybody has the release, 1 that it was bad and is rolled
-    back, 3 that it's paused. If it's killed, start it again: it goes on where it was.
+    back, or refused; 3 that it's paused, 4 that the database was away for long. If it's killed,
+    start it again: it goes on where it was.
     """
     with opened() as store:
         name = name_of(who)
         underway = store.underway()
+        if release == store.serving()[0] and underway is None:
+            click.echo(f"Everybody has {release} already.")
+            return
         if underway is not None and underway.release == release:
             click.echo(f"The rollout of {release} goes on in the wave {underway.wave_name}.")
+            end = drive(store, scrape, every, name)
         else:
             refuse_unfit(store, release)
+            refuse_what_came_back(store, release, again)
             check_migrations(heads_of_serving(store))
             plan, assigned = planned(store, release, file)
             show_waves(plan, assigned)
-        with driving(store, name):
-            if underway is None:
+
+            def begin() -> None:
                 store.know(release, {}, migrations.heads())
                 store.begin(release, plan, assigned, name, why)
-            end = drive(store, scrape, every, name)
+
+            end = drive(store, scrape, every, name, begin)
     raise SystemExit(end.value)
 
 
-@contextmanager
-def driving(store: Store, name: str) -> Iterator[None]:
-    with store.driving(f"{name}, process {os.getpid()}"):
-        yield
+def refuse_what_came_back(store: Store, release: str, again: bool) -> None:
+    """A release never changes, so one that was bad is bad. So it is for a command that was killed
+    just after it had brought it back."""
+    latest = store.find("release = :release", release=release)
+    if latest is not None and latest.state == "stopped" and not again:
+        raise Refused(
+            f"{release} was rolled back: {latest.why}. If that wasn't its fault, say --again."
+        )
 
 
-def drive(store: Store, scrape: bool, every: float, who: str) -> End:
+def drive(
+    store: Store,
+    scrape: bool,
+    every: float,
+    who: str,
+    before: Callable[[], None] = lambda: None,
+) -> End:
+    """Drive the rollout to its end. While the database is away nothing is done but to wait."""
     driver = Driver(
         store,
         source_for(store, scrape),
@@ -165,10 +189,29 @@ def drive(store: Store, scrape: bool, every: float, who: str) -> End:
         click.echo,
         every,
     )
-    end = driver.run()
+    end = driven(driver, before)
     if driver.saw:
         click.echo(f"{len(driver.saw):,} of {len(store.customers()):,} tenants met an error in it.")
     return end
+
+
+def driven(driver: Driver, before: Callable[[], None]) -> End:
+    """Each time that the database comes back, the lock has to be had anew."""
+    begun = False
+    while True:
+        try:
+            with driver.store.driving(f"{driver.who}, process {os.getpid()}"):
+                if not begun:
+                    before()
+                    begun = True
+                return driver.run()
+        except DBAPIError as error:
+            driver.store.close()
+            if not begun:
+                raise
+            if driver.is_away_for_long(str(error.orig).strip()):
+                return End.AWAY
+            driver.sleep(driver.tick)
 
 
 def source_for(store: Store, scrape: bool) -> Source:
@@ -196,11 +239,13 @@ def resume_command(scrape: bool, every: float, who: str | None, why: str) -> Non
     with opened() as store:
         name = name_of(who)
         rollout = the_one_underway(store)
-        with driving(store, name):
+
+        def begin() -> None:
             if rollout.state == "paused":
                 store.resume(rollout, name, why)
             click.echo(f"The rollout of {rollout.release} goes on in the wave {rollout.wave_name}.")
-            end = drive(store, scrape, every, name)
+
+        end = drive(store, scrape, every, name, begin)
     raise SystemExit(end.value)
 
 
