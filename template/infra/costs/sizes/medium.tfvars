@@ -1,0 +1,1 @@
+# 500 tenants: prod.tfvars as it is.
