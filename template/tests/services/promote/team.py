@@ -80,6 +80,9 @@ NOTES = sa.Table(
     sa.ForeignKeyConstraint(["tenant_id", "folder_id"], ["folders.tenant_id", "folders.id"]),
     sa.Index("ix_notes_pinned", "tenant_id", "pinned"),
 )
+# On PostgreSQL only; it's no table's.
+RECEIPTS = sa.Sequence("receipts", metadata=METADATA)
+sa.Sequence("never_asked", metadata=METADATA)
 CURRENCIES = sa.Table(
     "currencies",
     METADATA,

@@ -266,6 +266,17 @@ def test_an_open_transaction_in_the_source(world, monkeypatch):
     assert finish(world.source, world.targets).carried == 7
 
 
+@pytest.mark.parametrize("source_kind", ["postgresql"], indirect=True)
+def test_a_table_in_another_schema(world):
+    """It would be left behind without a word."""
+    write(world.source, "CREATE SCHEMA crm")
+    write(world.source, "CREATE TABLE crm.contacts (id int)")
+
+    (blocker,) = plan_of(world.source, world.targets).blockers
+    assert "--leave crm.contacts" in blocker
+    assert plan_of(world.source, world.targets, ("crm.contacts",)).blockers == []
+
+
 @pytest.mark.parametrize("target_kind", ["postgresql"], indirect=True)
 def test_a_target_that_keeps_something_else(world):
     """A trigger of the target changes what the second pass writes: that isn't called verified."""

@@ -99,6 +99,12 @@ def look_at_twins(sides: dict[str, Side], plan: Plan) -> None:
 
 def look_at_source(source: Side, plan: Plan, leave: tuple[str, ...]) -> None:
     tables = {name: table for name, table in source.tables().items() if name not in leave}
+    plan.blockers += [
+        f"source: {name} is in a schema of its own, and rows of the common one travel. Move it "
+        f"there (ALTER TABLE {name} SET SCHEMA ...), or leave it behind with --leave {name}."
+        for name in source.elsewhere()
+        if name not in leave
+    ]
     plan.blockers += behind(source)
     if plan.blockers:
         return

@@ -79,6 +79,19 @@ JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i') AND d.refobjsubi
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE s.relkind = 'S' AND s.relnamespace = current_schema()::regnamespace
 """
+# One that hasn't been asked yet is at none.
+COUNTED = """
+SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences
+WHERE schemaname = current_schema() AND increment_by > 0
+"""
+ELSEWHERE = """
+SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> current_schema()
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1
+"""
 SLEEPERS = """
 SELECT DISTINCT a.pid, a.application_name FROM pg_locks l
 JOIN pg_stat_activity a ON a.pid = l.pid
@@ -255,12 +268,21 @@ class PostgresSide(Side):
             self.execute(away)
         return [(turn, back) for turn, _away, back in found]
 
-    def settle(self) -> None:
+    def settle(self, counted: dict[str, int]) -> None:
         for sequence, table, column in self.rows(SEQUENCES):
             self.execute(
                 f"SELECT setval('{sequence}', coalesce(max({column}), 1), "  # noqa: S608
                 f"max({column}) IS NOT NULL) FROM {table}"
             )
+        for name, here in self.counted().items():
+            if (there := counted.get(name, 0)) > here:
+                self.rows("SELECT setval(%s, %s)", quoted(name), there)
+
+    def counted(self) -> dict[str, int]:
+        return dict(self.rows(COUNTED))
+
+    def elsewhere(self) -> list[str]:
+        return [row[0] for row in self.rows(ELSEWHERE)]
 
     def analyse(self) -> None:
         self.execute("ANALYZE")
@@ -302,6 +324,10 @@ class PostgresSide(Side):
                 "AND backend_type = 'client backend'"
             ),
         )
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 STILL_WRITTEN = (

@@ -146,9 +146,10 @@ def finish(
             bar.close()
             refuse_differences(finished.comparisons)
             refuse_wrong_totals(source, names, finished)
+            counted = source.counted()
             for target in theirs.values():
                 Ledger(target).put_back(LAST)
-                target.settle()
+                target.settle(counted)
         finished.window_seconds = time.monotonic() - began
         note = f"{finished.rows:,} rows verified, window {finished.window_seconds:.1f} s"
         for target in theirs.values():

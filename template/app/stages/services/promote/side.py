@@ -78,6 +78,14 @@ class Side(ABC):
     def standing_still(self, tables: Sequence[str]) -> AbstractContextManager[None]:
         """One state of all tables, to read from; `Refused` if somebody wrote meanwhile."""
 
+    def counted(self) -> dict[str, int]:
+        """How far each sequence is, by its name: deleted rows may have had higher numbers."""
+        return {}
+
+    def elsewhere(self) -> list[str]:
+        """Tables in other schemas, which no `tables` lists."""
+        return []
+
     @abstractmethod
     def broken_references(self) -> list[str]:
         """Rows that refer to others which aren't there, in words."""
@@ -116,8 +124,9 @@ class Side(ABC):
         0 as soon as the rows are there, 1 and more at the end; nothing of a turn before `since`."""
 
     @abstractmethod
-    def settle(self) -> None:
-        """Set the sequences, and see that no row refers to one that isn't there."""
+    def settle(self, counted: dict[str, int]) -> None:
+        """Set the sequences beyond their rows, and those that `counted` names at least so far;
+        and see that no row refers to one that isn't there."""
 
     @abstractmethod
     def analyse(self) -> None:

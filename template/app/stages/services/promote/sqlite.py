@@ -176,7 +176,7 @@ class SqliteSide(Side):
                 taken.append((turn, statement))
         return taken
 
-    def settle(self) -> None:
+    def settle(self, counted: dict[str, int]) -> None:
         if broken := self.broken_references():
             raise Refused(f"{self.shown}: {'; '.join(broken)}.")
 
