@@ -14,6 +14,7 @@ import pytest
 import yaml
 from sqlalchemy import make_url
 
+from app import migrate
 from app.dev.postgres import Postgres, programs
 from app.stages.services.settings import SERVICES, Settings
 from tests.browser import PROJECT
@@ -96,3 +97,21 @@ def test_the_scripts_roles_open_their_own_database_and_no_other(server, role):
         else:
             with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
                 psycopg.connect(url.render_as_string(hide_password=False))
+
+
+@pytest.mark.postgres
+@pytest.mark.processes
+def test_a_service_may_add_to_a_table_whose_key_counts_up(server, make_app):
+    urls = [
+        make_url(server.url("features")).set(username=role).render_as_string(hide_password=False)
+        for role in ("features", "features_owner")
+    ]
+    app = make_app(database_url=urls[0], migrations_database_url=urls[1])
+    service, owner = (make_url(url).set(drivername="postgresql") for url in urls)
+    with psycopg.connect(owner.render_as_string(hide_password=False)) as connection:
+        connection.execute("CREATE TABLE tickets (id serial PRIMARY KEY)")
+
+    migrate.upgrade(app, "features")
+
+    with psycopg.connect(service.render_as_string(hide_password=False)) as connection:
+        connection.execute("INSERT INTO tickets DEFAULT VALUES")
