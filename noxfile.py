@@ -98,7 +98,7 @@ def delivery(session: nox.Session) -> None:
         generated(session, "services") as project,
         aside(session, project, *INFRASTRUCTURE, "terraform"),
     ):
-        in_project(session, project, *INFRASTRUCTURE, "workflows", "helm", "image")
+        in_project(session, project, *INFRASTRUCTURE, "workflows", "helm", "observability", "image")
 
 
 @check()

@@ -35,6 +35,7 @@ READ_BY_INFRASTRUCTURE = {
     "uv.lock": ("image",),
     "app/settings.py": ("helm", "terraform"),
     "app/stages/services/settings.py": ("helm", "terraform"),
+    "app/stages/services/observe": ("observability",),
     "deploy/Caddyfile": ("helm",),
     "scripts/delivery": ("workflows",),
     ".github": ("workflows",),

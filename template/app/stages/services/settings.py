@@ -40,7 +40,6 @@ class Settings(Prototype):
     )
     metrics_address: str = Field(
         "",
-        pattern=r"^([^:\s]*:\d{1,5})?$",
         description="Where `flask worker` answers Prometheus, as host:port. Empty: nowhere.",
     )
     otel_exporter_otlp_endpoint: str = Field(
@@ -85,6 +84,14 @@ class Settings(Prototype):
     @classmethod
     def refuse_what_is_no_url(cls, value: str) -> str:
         return of_scheme(value, "http", "https").rstrip("/")
+
+    @field_validator("metrics_address")
+    @classmethod
+    def refuse_what_is_no_address_to_listen_at(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if value and not (colon and port.isdecimal() and 0 < int(port) < 65536 and " " not in host):
+            raise ValueError("must be host:port, or :port for all addresses")
+        return value
 
     @field_validator("signing_keys", mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """`/metrics`: requests by route and tenant, jobs, questions, events; of all processes together."""
 
+import socket
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -197,9 +198,24 @@ def test_a_worker_answers_at_a_port_of_its_own(features):
     assert seen.sum("app_info", service="features", release="r-7") == 1
 
 
+def test_a_port_that_somebody_has_is_named(features):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = Port(features, f"127.0.0.1:{taken.getsockname()[1]}")
+
+        with pytest.raises(SystemExit, match=r"METRICS_ADDRESS: can't listen at 127\.0\.0\.1"):
+            port.start()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("release", "Big Release"), ("release", "x" * 41), ("metrics_address", "nowhere")],
+    [
+        ("release", "Big Release"),
+        ("release", "x" * 41),
+        ("metrics_tenants", -1),
+        ("metrics_address", "nowhere"),
+        ("metrics_address", "127.0.0.1:70000"),
+        ("metrics_address", "127.0.0.1:"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(make_service, name, value):
     with pytest.raises(SystemExit, match=name.upper()):

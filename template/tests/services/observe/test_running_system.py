@@ -14,6 +14,7 @@ analytics └─ hear analytics.recorded          some time later, by way of out
 import os
 import re
 import time
+from json import loads
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -21,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from app.stages.services import keys
 from app.stages.services.rollout.store import Store
+from app.stages.services.settings import SERVICES
 from tests.browser import PROJECT
 from tests.services.observe import promql
 from tests.services.observe.reading import Scrape
@@ -126,6 +128,10 @@ def test_looks_and_probes_make_no_trace(watched):
     assert watched.collector.refused == []
 
 
+def test_nobody_outside_reads_them(watched):
+    assert [watched.system.get(path)[0] for path in ("/metrics", "/t/acme/metrics")] == [404, 404]
+
+
 def test_counters_of_all_processes_saw_the_click(spans, watched):
     seen = watched.scraped()
     ours = {"service": "features", "release": "r-42"}
@@ -216,3 +222,14 @@ def test_a_paused_rollout_is_seen(scrapes):
 
 def test_a_tenant_is_counted_under_its_slug(scrapes):
     assert "acme" in set().union(*(s.values("tenant_requests_total", "tenant") for s in scrapes))
+
+
+def test_it_says_where_prometheus_finds_its_processes(watched):
+    """`infra/observability/prometheus.yml` reads the file."""
+    targets = loads((watched.system.folder / "instance" / "prometheus.json").read_text())
+    metrics = watched.system.facts["metrics"]
+
+    assert {one["labels"]["process"]: f"http://{one['targets'][0]}/metrics" for one in targets} == (
+        metrics
+    )
+    assert all(metrics[name] in watched.system.said for name in SERVICES)

@@ -50,6 +50,10 @@ def registry_of(app: Any) -> CollectorRegistry:
     return registry
 
 
+class CannotListen(SystemExit):
+    """The worker's address is somebody else's."""
+
+
 class Port:
     """Where a worker answers Prometheus."""
 
@@ -60,8 +64,15 @@ class Port:
         self.thread: Thread | None = None
 
     def start(self) -> None:
+        """Answer from now on. Raises `CannotListen`."""
         registry = registry_of(self.app)
-        self.server, self.thread = start_http_server(self.port, self.host, registry)
+        try:
+            self.server, self.thread = start_http_server(self.port, self.host, registry)
+        except OSError as error:
+            raise CannotListen(
+                f"METRICS_ADDRESS: can't listen at {self.host}:{self.port}: {error.strerror}. "
+                "Choose another port, or leave it empty."
+            ) from None
 
     def stop(self) -> None:
         if self.server is not None and self.thread is not None:
