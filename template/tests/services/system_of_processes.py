@@ -27,7 +27,7 @@ from app.dev.postgres import free_port
 from tests import alive
 from tests.browser import PROJECT
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 READY = "Everything answers after"
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "instance", "screenshots", "tests")
 # Settings of whoever develops here; in a test they'd lead to another system.

@@ -9,12 +9,13 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from sqlalchemy import make_url
 
 from app.dev import command as prototype
 from app.dev.command import address_of, listening, this_app
 from app.dev.seed import log_ins
-from app.stages.services import dev_databases
-from app.stages.services.dev_system import Plan, caddy, system_of
+from app.stages.services import dev_databases, dev_leftovers
+from app.stages.services.dev_system import NOTE, Plan, caddy, system_of
 from app.stages.services.settings import SERVICES
 
 LOCK = "dev.lock"
@@ -42,9 +43,11 @@ def dev(host: str, port: int | None, gunicorn: bool, together: bool, postgres: b
     began = time.monotonic()
     refuse_what_does_not_fit(app)
     caddy()
-    with listening(host, port) as listener:
-        address, port = address_of(app, listener), listener.getsockname()[1]
     with alone(app), ExitStack() as stack:
+        end_what_was_left_behind(app)
+        with listening(host, port) as listener:
+            address, port = address_of(app, listener), listener.getsockname()[1]
+        say_what_is_left_aside(app)
         databases = dev_databases.found(app, stack)
         plan = Plan(app, address, host, port, databases, gunicorn)
         system_of(plan, lambda: click.echo(welcome(plan, time.monotonic() - began))).run()
@@ -82,6 +85,24 @@ def alone(app: Flask) -> Iterator[None]:
                 f"Another `flask dev` has {path.parent}. Stop that one first."
             ) from None
         yield
+
+
+def end_what_was_left_behind(app: Flask) -> None:
+    """What a `flask dev` that was killed left running has our ports and our folders."""
+    left = dev_leftovers.end(Path(app.instance_path) / NOTE)
+    if left:
+        click.echo(f"Ended what an earlier `flask dev` left running: {', '.join(left)}.")
+
+
+def say_what_is_left_aside(app: Flask) -> None:
+    """The prototype's database may have rows that people look for here."""
+    url = make_url(app.config["SETTINGS"].database_url)
+    file = Path(app.instance_path) / (url.database or "")
+    if url.drivername == "sqlite" and file.is_file():
+        click.echo(
+            f"{file.name} of the prototype isn't used here: `flask promote` carries its rows over "
+            "(docs/promote.md)."
+        )
 
 
 def welcome(plan: Plan, seconds: float) -> str:

@@ -15,10 +15,11 @@ import click
 from app.dev.command import open_port
 from app.dev.postgres import somebody_listens
 from app.dev.processes import PATIENCE_SECONDS, Process, Processes, say
+from app.stages.services.dev_leftovers import dies_with_us
 
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green")
 LOOK_SECONDS = 0.1
-START_SECONDS = 60
+START_SECONDS = 120  # Eight Python processes at once, on a machine that has other work.
 
 
 class Part(Process):
@@ -64,6 +65,7 @@ class Part(Process):
             stderr=subprocess.STDOUT,
             pass_fds=sockets,
             process_group=self.group,
+            preexec_fn=dies_with_us(),  # noqa: PLW1509  # It takes no lock that a thread may hold.
         )
         threading.Thread(target=self.relay, args=(self.running.stdout,), daemon=True).start()
 
@@ -154,6 +156,7 @@ class System(Processes):
             **self.facts,
             "dev": os.getpid(),
             "processes": {part.name: part.running.pid for part in self.parts if part.running},
+            "commands": {part.name: " ".join(part.command) for part in self.parts},
             "ports": {part.name: part.port for part in self.parts if part.port},
         }
         draft = self.note.with_suffix(".new")

@@ -1,6 +1,5 @@
 """The system of the services stage in development: which processes, with which settings."""
 
-import json
 import os
 import shutil
 import sys
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import click
 from flask import Flask
-from redis import Redis, RedisError
 
-from app.dev.postgres import free_port, somebody_listens
+from app.dev.postgres import free_port
 from app.dev.processes import flask, server_at
 from app.stages.services import dev_databases, gateway
 from app.stages.services.dev_databases import Database
@@ -138,27 +136,11 @@ def redis(plan: Plan) -> Part:
         "--save": "",
         "--appendonly": "yes",
         "--loglevel": "warning",
+        "--set-proc-title": "no",  # By its command line the next start knows it.
     }
-    stop_what_was_left_behind(plan)
     words = [word for option in options.items() for word in option]
     command, port = [valkey(), *words], plan.redis_port
     return Part("redis", command, os.environ, port=port, reloads=False, outlasts=True)
-
-
-def stop_what_was_left_behind(plan: Plan) -> None:
-    """Stop the Valkey of a `flask dev` that was killed: two can't have one folder."""
-    note = plan.instance / NOTE
-    if not note.exists():
-        return
-    port = json.loads(note.read_text("utf-8"))["ports"].get("redis")
-    if port is None or not somebody_listens(port):
-        return
-    client = Redis(port=port)
-    try:
-        if client.config_get("dir").get("dir") == str((plan.instance / "valkey").resolve()):
-            client.shutdown(nosave=True)
-    except RedisError:
-        return  # Somebody else's, by now.
 
 
 def valkey() -> str:

@@ -1,8 +1,11 @@
 """`flask dev` at this stage: one command starts four services, and nothing outlives it."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +16,9 @@ import pytest
 from sqlalchemy import make_url
 
 from app.dev.postgres import somebody_listens
+from app.stages.services import dev_leftovers
 from app.stages.services.settings import SERVICES
+from tests import alive
 from tests.services.system_of_processes import System, system_of
 
 pytestmark = [
@@ -28,6 +33,8 @@ PARTS = {"redis", "gateway", *SERVICES, *(f"{name}-worker" for name in SERVICES)
 def folder() -> Iterator[Path]:
     """Not below pytest's own: PostgreSQL, which under root is somebody else, must enter it."""
     with TemporaryDirectory(prefix="system-") as folder:
+        (Path(folder) / "instance").mkdir()
+        (Path(folder) / "instance" / "app.db").touch()
         yield Path(folder)
 
 
@@ -42,6 +49,7 @@ def test_everything_runs_and_says_so(system):
     assert system.get("/readyz")[0] == 200
     assert "ada@acme.example" in system.said
     assert "Traceback" not in system.said
+    assert "app.db of the prototype isn't used here: `flask promote`" in system.said
     for part in SERVICES:
         assert f"{part}-worker" in system.said
 
@@ -100,14 +108,59 @@ def test_one_that_is_killed_is_said_and_the_others_go_on(system):
     system.wait_for(lambda: system.get("/analytics/")[0] != 502)
 
 
-def test_after_a_power_cut_it_starts_again(system):
-    system.crash()
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends them")
+def test_when_it_is_killed_nothing_goes_on(system):
+    """Of a power cut, which spares nobody, the journey tells."""
+    killed = system.process.pid
+    system.process.kill()
+    system.process.wait()
+    eventually(lambda: alive.in_session(killed) == {})
     system.log_file.unlink()
 
     system.start()
 
-    assert system.get("/readyz")[0] == 200
     assert "Made the demo" not in system.said
+    assert system.get("/readyz")[0] == 200
+
+
+def eventually(is_so):
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def left_behind() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that an earlier `flask dev` may have started."""
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def note_of(folder: Path, process: subprocess.Popen[bytes], command: str) -> Path:
+    facts = {"processes": {"auth-worker": process.pid}, "commands": {"auth-worker": command}}
+    note = folder / "dev.json"
+    note.write_text(json.dumps(facts))
+    return note
+
+
+def test_what_was_left_behind_is_ended(tmp_path, left_behind):
+    note = note_of(tmp_path, left_behind, "sleep 60")
+
+    assert dev_leftovers.end(note) == ["auth-worker"]
+
+    assert left_behind.wait(5) == -signal.SIGTERM
+    assert not note.exists()
+
+
+def test_who_has_taken_the_id_of_what_was_left_behind_is_left_alone(tmp_path, left_behind):
+    note = note_of(tmp_path, left_behind, f"{sys.executable} -m flask worker")
+
+    assert dev_leftovers.end(note) == []
+
+    assert left_behind.poll() is None
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
