@@ -21,6 +21,11 @@ def new_id() -> UUID:
     return uuid7()
 
 
+def first_id_at(moment: datetime) -> UUID:
+    """The smallest id that can have been made at a moment: what is older has a smaller one."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment that comes back with its time zone, on SQLite too."""
 

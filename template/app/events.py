@@ -11,17 +11,18 @@ takes the rows from the outbox itself, and hands them over with `hand_over` wher
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
 import structlog
 from flask import Flask, current_app
-from sqlalchemy import CheckConstraint, Index, delete, select
+from sqlalchemy import CheckConstraint, CursorResult, Delete, Index, delete, select, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import queue
 from app.actor import act_for, actor_id
+from app.columns import first_id_at
 from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
 from app.tenancy import Tenant, serving, tenant_or_none
 
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 ATTEMPTS = 30
 # What was delivered is kept as long as somebody may want to deliver it again.
 KEPT = timedelta(days=30)
+FORGET_EVERY = timedelta(hours=1)
+AT_ONCE, TURNS = 1000, 100  # Rows in one transaction, and transactions in one sweep.
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def on(name: str) -> Callable[[Listener], Listener]:
 def init_app(app: Flask) -> None:
     queue.add_task(app, "deliver_event", deliver)
     queue.add_sweep(app, ask_for_forgotten_events)
-    queue.add_sweep(app, forget_what_is_old)
+    queue.add_sweep(app, forget_now_and_then)
 
 
 def deliver(event_id: str) -> None:
@@ -196,16 +199,46 @@ def ask_for_forgotten_events() -> None:
         queue.ask("deliver_event", str(event_id))
 
 
-def forget_what_is_old() -> None:
+def forget_now_and_then() -> None:
+    """Forget once an hour; what was too much at once, the next sweep."""
+    due = current_app.extensions.get("forgets_at")
+    if due is None or due <= now():
+        done = forget_what_is_old()
+        current_app.extensions["forgets_at"] = now() + FORGET_EVERY if done else now()
+
+
+def forget_what_is_old() -> bool:
     """Delete what was delivered and heard long ago, a day later what was heard than delivered.
 
-    An event that is delivered again meets its note in the inbox as long as it can be.
+    An event that is delivered again meets its note in the inbox as long as it can be. Answers
+    whether that was all.
     """
-    old, older = now() - KEPT, now() - KEPT - timedelta(days=1)
-    delivered = OutboxRow.state == "delivered"
-    for statement in (
-        delete(OutboxRow).where(delivered, OutboxRow.at < old),
-        delete(InboxRow).where(InboxRow.heard_at < older),
-    ):
-        db.session.execute(statement.execution_options(synchronize_session=False))
-    db.session.commit()
+    old = now() - KEPT
+    return all([forget(delivered_before(old)), forget(heard_before(old - timedelta(days=1)))])
+
+
+def delivered_before(old: datetime) -> Delete:
+    """Some of the rows; the primary key finds them, for an id tells when it was made."""
+    # Nearly all rows are delivered: the index of the states would find them all.
+    delivered = OutboxRow.state.not_in(("pending", "dead"))
+    some = select(OutboxRow.id).where(
+        OutboxRow.id < first_id_at(old), OutboxRow.at < old, delivered
+    )
+    return delete(OutboxRow).where(OutboxRow.id.in_(some.order_by(OutboxRow.id).limit(AT_ONCE)))
+
+
+def heard_before(old: datetime) -> Delete:
+    """Some of the notes. An old event may have been heard lately, and is noted for that long."""
+    key = InboxRow.event_id, InboxRow.listener
+    some = select(*key).where(InboxRow.event_id < first_id_at(old), InboxRow.heard_at < old)
+    return delete(InboxRow).where(tuple_(*key).in_(some.order_by(*key).limit(AT_ONCE)))
+
+
+def forget(some: Delete) -> bool:
+    """Delete in short transactions, and not for ever; whether nothing is left."""
+    for _ in range(TURNS):
+        done = db.session.execute(some.execution_options(synchronize_session=False))
+        db.session.commit()
+        if cast("CursorResult[Any]", done).rowcount < AT_ONCE:
+            return True
+    return False

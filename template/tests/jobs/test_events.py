@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app import audit, events, queue
 from app.actor import act_for
@@ -241,3 +241,41 @@ def test_delivered_events_are_forgotten_after_a_month(acme):
 
     assert after_a_month == ["pending"]
     assert (heard, heard_later) == (1, 0)
+
+
+def test_forgetting_takes_short_turns_and_then_rests_for_an_hour(acme, monkeypatch):
+    monkeypatch.setattr(events, "AT_ONCE", 2)
+    monkeypatch.setattr(events, "TURNS", 2)
+    Listener()
+    for number in range(5):
+        open_door(acme, f"old {number}")
+    acme.work()
+    acme.app.extensions.pop("forgets_at", None)
+    left = []
+
+    with time_machine.travel(now() + KEPT + timedelta(hours=1), tick=False) as clock:
+        for pause in (timedelta(0), timedelta(minutes=1), timedelta(minutes=59)):
+            clock.shift(pause)
+            with acme.serving():
+                events.forget_now_and_then()
+                left.append(len(db.session.scalars(select(OutboxRow)).all()))
+        rests_until = acme.app.extensions.pop("forgets_at")
+        assert rests_until == now() + timedelta(minutes=1)
+
+    assert left == [1, 0, 0]
+
+
+@pytest.mark.parametrize("statement", [events.delivered_before, events.heard_before])
+def test_what_is_old_is_found_by_its_primary_key(acme, statement):
+    with acme.app.app_context(), db.engine.connect() as connection:
+        how = {"dialect": db.engine.dialect, "compile_kwargs": {"literal_binds": True}}
+        asked = str(statement(now()).compile(**how))
+        if db.engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL enable_seqscan = off"))  # For hardly any rows.
+            found = connection.exec_driver_sql(f"EXPLAIN {asked}")
+        else:
+            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")
+        plan = "\n".join(str(row) for row in found)
+
+    key = "event_id" if statement is events.heard_before else "id"
+    assert f"({key}<?" in plan or f"Index Cond: ({key} <" in plan, plan
