@@ -1,5 +1,6 @@
 """The system of the services stage in development: which processes, with which settings."""
 
+import json
 import os
 import shutil
 import sys
