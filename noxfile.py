@@ -92,7 +92,7 @@ def stage(session: nox.Session, stage: str) -> None:
 
 @check()
 def delivery(session: nox.Session) -> None:
-    """Check all that brings a project to the cloud: Terraform, chart, image and pipelines."""
+    """Check what brings a project to the cloud: Terraform, chart, image, alerts, pipelines."""
     # Terraform mostly waits for what plays AWS; the others run meanwhile.
     with (
         generated(session, "services") as project,

@@ -54,7 +54,9 @@ def refuse_unless_done(end: int, release: str) -> None:
             f"The rollout of {release} is paused, and everybody stays where they are. Mend what it "
             "says, then resume it; or abort it."
         )
-    if end != DONE:
+    if end not in {DONE, STOPPED}:
+        raise Refused(f"It ended with {end}. How it stands says rollout status; run this again.")
+    if end == STOPPED:
         raise Refused(
             f"{release} isn't everybody's: see above. It is rolled back, or never began, and "
             "stands there without tenants. When you have looked: deploy drop."

@@ -119,6 +119,7 @@ def test_an_environment_has_its_values():
     assert named == {"staging", "prod"}
     for environment in named:
         assert (PROJECT / f"infra/helm/values-{environment}.yaml").is_file()
+        assert (PROJECT / f"infra/terraform/environments/{environment}.tfvars").is_file()
 
 
 def options_of(triggers: dict) -> set[str]:

@@ -49,7 +49,12 @@ def test_what_the_command_says_is_passed_on_once(cluster):
 
 
 @pytest.mark.parametrize(
-    ("end", "says"), [(1, "isn't everybody's: see above"), (3, "is paused, and everybody stays")]
+    ("end", "says"),
+    [
+        (1, "isn't everybody's: see above"),
+        (3, "is paused, and everybody stays"),
+        (4, "ended with 4(.|\\n)*run this again"),
+    ],
 )
 def test_one_that_is_bad_or_paused_stays_without_its_workers(cluster, end, says):
     cluster.ends(start=end)

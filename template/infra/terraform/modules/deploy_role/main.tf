@@ -3,7 +3,7 @@
 resource "aws_iam_role" "this" {
   name                 = "${var.name}-deploy"
   description          = "Deploys ${var.environment} from ${var.repository}"
-  max_session_duration = 3600
+  max_session_duration = 21600 # As long as a rollout in waves may take.
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
