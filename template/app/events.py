@@ -161,7 +161,10 @@ def hand_over(event: Event, listener: Listener) -> Exception | None:
 def tell(event: Event, listener: Listener) -> None:
     """Run one listener, once: its writes and the note that it ran commit together."""
     if not has_heard(event, listener):
-        listener(event)
+        try:
+            listener(event)
+        except SystemExit as error:  # Such as a file of plans that isn't right: the worker stays.
+            raise RuntimeError(f"It wanted to end the process: {error}") from error
         db.session.add(InboxRow(event_id=event.id, listener=name_of(listener)))
         db.session.commit()
 

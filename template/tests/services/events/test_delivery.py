@@ -17,6 +17,11 @@ from app.tenancy import serving
 from tests.services.events.conftest import publish
 from tests.services.events.turns import Worker, ship, wait_until
 
+HEAD = (
+    '{"id": "00000000-0000-0000-0000-000000000001", "name": "door opened", '
+    '"at": "2026-01-01T00:00:00+00:00", "actor": null, "tenant": null}'
+)
+
 
 class Listener:
     """Notes the doors it hears of; fails for some as often as it's told to."""
@@ -276,6 +281,8 @@ def test_an_event_that_nobody_can_take_is_set_aside_and_replayed(make_service, a
         {"facts": "{}"},
         {"event": '{"id": "x"}', "facts": "{}"},
         {"event": b"\xff\xfe", "facts": b"\x00"},
+        {"event": HEAD.replace("door opened", "x"), "facts": "{}", "only": b"\xff"},
+        {"event": HEAD.replace('"door opened"', "[]"), "facts": "{}"},
     ],
 )
 def test_a_poisoned_event_is_set_aside_at_once(make_service, acme_there, fields):
@@ -290,12 +297,35 @@ def test_a_poisoned_event_is_set_aside_at_once(make_service, acme_there, fields)
     Worker(billing).turn(2)
 
     [letter] = letters_of(billing)
-    assert letter.event is None
     assert "can't be read" in letter.error
     assert {key.decode(): value for key, value in letter.fields.items()} == {
         key: value.encode() if isinstance(value, str) else value for key, value in fields.items()
     }
     assert listener.heard == ["front"]
+    assert waiting(billing) == 0
+
+
+def test_a_listener_that_wants_to_end_the_process_only_fails(make_service, acme_there):
+    """Some of our own errors are exits, as for settings that are wrong: the worker goes on."""
+    features, billing = make_service("features"), make_service("billing")
+    heard = []
+
+    @on("door opened")
+    def leave(event):
+        heard.append(event.facts["door"])
+        if heard == ["front"]:
+            raise SystemExit("The plans are not right.")
+
+    leave.package = "billing"
+    open_doors(features, acme_there, "front", "back")
+    ship(features)
+    worker = Worker(billing)
+    worker.turn()
+
+    with time_machine.travel(time.time() + 60, tick=True):
+        worker.turn()
+
+    assert heard == ["front", "front", "back"]
     assert waiting(billing) == 0
 
 

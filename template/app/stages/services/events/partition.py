@@ -99,13 +99,12 @@ class Partition:
             self.done.append(entry_id)
             return
         try:
-            entry = Entry(entry_id, fields, unpacked(fields))
+            entry, only = Entry(entry_id, fields, unpacked(fields)), only_for(fields)
         except Exception as error:
             log.error("event can't be read", entry=entry_id, error=repr(error))
             self.bury(fields, f"It can't be read: {error!r}", attempts=0)
             self.done.append(entry_id)
             return
-        only = only_for(fields)
         told = [
             listener
             for listener in self.listeners.get(entry.event.name, [])

@@ -91,6 +91,8 @@ def unpacked(fields: dict[bytes, bytes]) -> Event:
     facts: Any = orjson.loads(fields[b"facts"])
     if not isinstance(facts, dict):
         raise TypeError(f"facts are {type(facts).__name__}, not an object")
+    if not isinstance(head["name"], str):
+        raise TypeError(f"the name is {head['name']!r}")
     tenant = head["tenant"]
     return Event(
         UUID(head["id"]),
@@ -119,7 +121,7 @@ def first_needed(client: Redis, partition: int) -> str | None:
     """The id of the first entry that some group still needs; None if that can't be said."""
     stream = stream_of(partition)
     groups: Any = client.xinfo_groups(stream) if client.exists(stream) else []
-    if {group["name"].decode() for group in groups} < set(SERVICES):
+    if not {group["name"].decode() for group in groups} >= set(SERVICES):
         return None
     needed = [group["last-delivered-id"].decode() for group in groups]
     for group in groups:
