@@ -63,11 +63,19 @@ def keys_of(issuer: str, name: str) -> dict[str, dict[str, Any]]:
         raise keys.BadToken(f"Nobody here knows an issuer {issuer!r}.")
     known: Published = current_app.extensions["published_keys"].setdefault(issuer, Published())
     if name not in known.keys or time.monotonic() - known.fetched_at > FRESH:
-        with known.lock:
-            refresh(issuer, known)
+        look_again(issuer, known, wait=name not in known.keys)
     if not known.fetched_at:
         raise Unavailable(f"The keys of {issuer} can't be fetched right now.")
     return known.keys
+
+
+def look_again(issuer: str, known: Published, *, wait: bool) -> None:
+    """Fetch the keys, one of us at a time; who can do without doesn't wait for another's try."""
+    if known.lock.acquire(blocking=wait):
+        try:
+            refresh(issuer, known)
+        finally:
+            known.lock.release()
 
 
 def refresh(issuer: str, known: Published) -> None:
@@ -76,10 +84,12 @@ def refresh(issuer: str, known: Published) -> None:
     pause = NOT_AGAIN_WITHIN if known.fetched_at else NOT_YET_WITHIN
     if known.tried_at and at - known.tried_at < pause:
         return
-    known.tried_at = at
     try:
         listed = fetch(issuer, "/.well-known/jwks.json")["keys"]
         known.keys = {key["kid"]: key for key in listed if key.get("alg") == keys.ALGORITHM}
         known.fetched_at = time.monotonic()
     except (Unavailable, KeyError, TypeError, AttributeError) as error:
         log.warning("keys not fetched", issuer=issuer, reason=str(error) or repr(error))
+    finally:
+        # As of its end: whoever waited behind a try that took long needn't make another.
+        known.tried_at = time.monotonic()

@@ -2,6 +2,7 @@
 
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from joserfc.jwk import OctKey, OKPKey
 
 from app.errors import Unavailable
 from app.settings import BadSettings
-from app.stages.services import keys
+from app.stages.services import keys, published
 from app.stages.services.keys import BadToken, NoKey, sign, verify
 
 HELLO = {"hello": "world"}
@@ -182,6 +183,33 @@ def test_what_is_known_is_enough_while_the_issuer_is_away(service, auth, billing
     object.__setattr__(billing.config["SETTINGS"], "auth_url", "http://127.0.0.1:1")
 
     assert verified_by(billing, token)
+
+
+def test_an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(auth, billing, monkeypatch):
+    """One looks whether there are newer keys; the others don't stand in a queue behind it."""
+    token = signed_by(auth)
+    verified_by(billing, token)
+    known = billing.extensions["published_keys"]["auth"]
+    known.fetched_at -= 1000
+    known.tried_at -= 1000
+    asked = []
+
+    def hang(*_):
+        asked.append(time.monotonic())
+        time.sleep(1)
+        raise Unavailable("It hangs.")
+
+    monkeypatch.setattr(published, "fetch", hang)
+    monkeypatch.setattr(published, "NOT_AGAIN_WITHIN", 0.5)  # Less than it hangs.
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: verified_by(billing, token), range(8)))
+
+    assert [one["hello"] for one in claims] == ["world"] * 8
+    assert len(asked) == 1
+    assert time.monotonic() - began < 2
+    assert verified_by(billing, token)
+    assert len(asked) == 1
 
 
 def test_an_issuer_that_was_never_reached_is_unavailable(service, auth):
