@@ -37,12 +37,14 @@ def test_what_a_client_says_of_itself_is_put_aside(front):
             "X-Forwarded-For": "203.0.113.7",
             "X-Forwarded-Proto": "https",
             "X-Forwarded-Host": "evil.example",
+            "X-Forwarded-Port": "1",
         },
     )
 
     assert seen["x-forwarded-for"] == "127.0.0.1"
     assert seen["x-forwarded-proto"] == "http"
     assert seen["x-forwarded-host"] == f"127.0.0.1:{front.port}"
+    assert "x-forwarded-port" not in seen
 
 
 def test_a_proxy_in_front_that_is_trusted_is_believed(services, start_gateway):
