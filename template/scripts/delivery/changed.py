@@ -34,9 +34,19 @@ READ_BY_INFRASTRUCTURE = {
     "pyproject.toml": ("image",),
     "uv.lock": ("image",),
     "app/settings.py": ("helm", "terraform"),
+    "app/stages/services/databases.py": ("terraform",),
+    "app/stages/services/rollout": ("workflows",),
     "app/stages/services/settings.py": ("helm", "terraform"),
     "app/stages/services/observe": ("observability",),
     "deploy/Caddyfile": ("helm",),
+    "deploy/services-databases.sh": ("image",),
+    "docs/costs.md": ("terraform",),
+    "docs/deploy.md": ("workflows",),
+    "docs/observability.md": ("observability",),
+    "docs/services.md": ("helm",),
+    "docs/terraform.md": ("terraform",),
+    "infra/cloud.py": ("terraform",),
+    "infra/costs": ("terraform",),
     "scripts/delivery": ("workflows",),
     ".github": ("workflows",),
 }
@@ -99,6 +109,8 @@ def touch(path: str, needed: Needed) -> None:
             needed.services.update(tested)
         case ["infra", "tests", part, _, *_] | ["infra", part, _, *_] if part in parts():
             needed.infrastructure.add(part)
+        case ["infra", "cloud.py" | "costs", *_]:
+            pass  # Named above.
         case ["infra", *_]:
             needed.infrastructure.update(parts())
         case [".github", *_] | ["scripts", "delivery", *_]:

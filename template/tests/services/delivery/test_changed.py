@@ -70,12 +70,21 @@ def test_each_folder_of_tests_belongs_to_a_service_or_to_all():
             assert (PROJECT / place).is_dir()
 
 
+def test_what_the_infrastructure_reads_is_there():
+    missing = [path for path in changed.READ_BY_INFRASTRUCTURE if not (PROJECT / path).exists()]
+
+    assert missing in ([], ["uv.lock"])
+
+
 def test_infrastructure_is_checked_by_its_parts(monkeypatch):
     monkeypatch.setattr(changed, "parts", lambda: ("helm", "image", "terraform", "workflows"))
 
     assert needed_for(["infra/helm/values.yaml"]).infrastructure == {"helm"}
     assert needed_for(["infra/tests/terraform/test_plan.py"]).infrastructure == {"terraform"}
     assert needed_for(["infra/pyproject.toml"]).infrastructure == set(changed.parts())
+    assert needed_for(["infra/costs/sizes.yaml"]).infrastructure == {"terraform"}
+    assert needed_for(["docs/deploy.md"]).infrastructure == {"workflows"}
+    assert needed_for(["docs/auth.md"]).infrastructure == set()
     assert needed_for(["Dockerfile"]).infrastructure == {"image"}
     assert needed_for(["app/settings.py"]).infrastructure == {"helm", "terraform"}
     assert needed_for([".github/workflows/ci.yml"]).infrastructure == {"workflows"}
