@@ -55,6 +55,8 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Each process runs jobs beside its requests, unless WORKER=separate."""
+    if found:
+        import_module(found).begin(worker.app.callable)
     worker.consumer = queue.start_embedded(worker.app.callable)
 
 

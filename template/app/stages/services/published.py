@@ -12,11 +12,15 @@ from joserfc.jwk import OKPKey
 from app.errors import Unavailable
 from app.stages.services import keys
 from app.stages.services.pools import fetch
+from app.stages.services.settings import SERVICES
 
 log = structlog.get_logger()
 
 FRESH = 300  # Seconds until a withdrawn key is noticed.
 NOT_AGAIN_WITHIN = 5  # Seconds: forged tokens must not make us ask the issuer each time.
+
+AT_START_WITHIN = 120  # Seconds that a process tries to fetch them by itself,
+AT_START_EACH = 1  # so often.
 
 NOT_YET_WITHIN = 0.5  # As long as nothing is known, a question can't be answered.
 
@@ -93,3 +97,23 @@ def refresh(issuer: str, known: Published) -> None:
     finally:
         # As of its end: whoever waited behind a try that took long needn't make another.
         known.tried_at = time.monotonic()
+
+
+def fetch_all(app: Flask) -> None:
+    """Fetch the keys of all neighbours, each as soon as it answers; they may start after us."""
+    settings = app.config["SETTINGS"]
+    missing = {name for name in SERVICES if name != settings.service and settings.url_of(name)}
+    deadline = time.monotonic() + AT_START_WITHIN
+    while missing and time.monotonic() < deadline:
+        with app.app_context():
+            missing = {issuer for issuer in missing if not is_known(issuer)}
+        time.sleep(AT_START_EACH if missing else 0)
+
+
+def is_known(issuer: str) -> bool:
+    """Whether a neighbour's keys are here, after a try if they weren't."""
+    known: Published = current_app.extensions["published_keys"].setdefault(issuer, Published())
+    with known.lock:
+        if not known.fetched_at:
+            refresh(issuer, known)
+    return known.fetched_at > 0

@@ -27,7 +27,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     pass
 '''
-TABLE = "features_projects"
+TABLE = "projects"
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from app.stages.services.rollout.waves import shown
 FOLLOW_SECONDS = 30
 PROBES = 3
 AWAY_SECONDS = 600
+SAY_SECONDS = 30
 
 
 class End(Enum):
@@ -47,6 +48,7 @@ class Driver:
     blind_since: float | None = None
     away_since: float | None = None
     said: str = ""
+    said_at: float = 0
     saw: set[str] = field(default_factory=set)
 
     def run(self) -> End:
@@ -103,7 +105,8 @@ class Driver:
             patience = shown(rollout.waves.gates.patience)
             why = f"too little traffic to judge the wave {rollout.wave_name} within {patience}"
             return self.pause(rollout, f"{why}: {verdict.why}")
-        self.say_once(f"  {rollout.wave_name}: {verdict.why}")
+        kind = f"{rollout.wave} {verdict.kind}"
+        self.say_now_and_then(kind, f"  {rollout.wave_name}: {verdict.why}")
         self.sleep(self.tick)
         return None
 
@@ -197,7 +200,7 @@ class Driver:
         self.blind_since = now if self.blind_since is None else self.blind_since
         if now - self.blind_since >= rollout.waves.gates.blind:
             return self.pause(rollout, f"nobody can tell how {rollout.release} does: {why}")
-        self.say_once(f"  Waiting for figures: {why}")
+        self.say_now_and_then("blind", f"  Waiting for figures: {why}")
         self.sleep(self.tick)
         return None
 
@@ -205,7 +208,7 @@ class Driver:
         """Note that the database is away; nobody's release changes meanwhile."""
         now = time.monotonic()
         self.away_since = now if self.away_since is None else self.away_since
-        self.say_once(f"  The database is away: {why}")
+        self.say_now_and_then("away", f"  The database is away: {why}")
         return now - self.away_since > AWAY_SECONDS
 
     def pause(self, rollout: Rollout, why: str) -> End | None:
@@ -224,10 +227,12 @@ class Driver:
         self.say(f"Everybody has {rollout.previous} again; {done}.")
         return End.STOPPED
 
-    def say_once(self, what: str) -> None:
-        if what != self.said:
+    def say_now_and_then(self, kind: str, what: str) -> None:
+        """What is new at once; how it goes on, each half minute."""
+        now = time.monotonic()
+        if kind != self.said or now - self.said_at > SAY_SECONDS:
             self.say(what)
-            self.said = what
+            self.said, self.said_at = kind, now
 
 
 def run_journey(rollout: Rollout) -> str:
