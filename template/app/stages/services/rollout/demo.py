@@ -3,6 +3,7 @@
 import subprocess
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ patience = "60s"
 error_budget = 0.05
 errors = 3
 """
+NO_ANSWER = "without an answer"
 PEOPLE = 4
 PATIENCE_SECONDS = 150
 
@@ -148,9 +150,12 @@ def report(visits: Visits, entered: float, ended: float, tenants: int) -> None:
     saw = {slug for _, slug, _ in failed}
     after = [answer for answer in visits.answers if answer[0] > ended]
     bad_after = [answer for answer in after if answer[2] != 200]
+    kinds = Counter(NO_ANSWER if status == 0 else str(status) for _, _, status in failed)
+    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    share = len(failed) / len(visits.answers)
     click.echo(
-        f"{len(visits.answers):,} requests, {len(failed):,} of them failed "
-        f"({len(failed) / len(visits.answers):.1%})."
+        f"{len(visits.answers):,} requests, {len(failed):,} of them failed ({share:.1%})"
+        f"{f': {shown}' if shown else ''}."
     )
     click.echo(f"{len(saw)} of {tenants} tenants saw it: {len(saw) / tenants:.1%}.")
     if failed:
