@@ -25,10 +25,22 @@ def bring(release: str, how: str, environment: str, namespace: str, why: str, sa
     values.refuse_unknown(values.releases_of(here), release)
     adopted = rollout.run([*FLASK, "status"], namespace, say, aside=True) == DONE
     words = [*(words_for(release, how) if adopted else ["adopt", release]), *record(why)]
-    end = rollout.run([*FLASK, *words], namespace, say, aside=how == "rollback")
+    heard: list[str] = []
+    aside = how == "rollback"
+    end = rollout.run([*FLASK, *words], namespace, both(say, heard.append), aside=aside)
     refuse_unless_done(end, release)
+    if aside and f"Everybody has {release} again." not in heard:
+        raise Refused(f"They are back, but not on {release}: see above, and give that name.")
     deploy.upgrade(values.finish(deploy.current(namespace), release), environment, namespace)
     say(f"Everybody has {release}, and its workers run.")
+
+
+def both(one: Say, other: Say) -> Say:
+    def say(line: str) -> None:
+        one(line)
+        other(line)
+
+    return say
 
 
 def words_for(release: str, how: str) -> list[str]:

@@ -22,16 +22,17 @@ Say = Callable[[str], None]
 
 
 def run(words: list[str], namespace: str, say: Say, *, aside: bool = False) -> int:
-    """Start it, and stay until its end; or follow it, if somebody was cut off from it.
+    """Start it, and stay until its end; or follow it, if it runs already.
 
-    Aside, it runs beside one that is under way: to look, to pause, to go back.
+    One that is over is run again, as things may have changed since: a command that has nothing
+    left to do says so. Aside, it runs beside one that is under way: to look, to pause, to go back.
     """
     of = Cluster(namespace, ASIDE if aside else JOB)
     there = of.job()
-    if there and subject(words_of(there)) == subject(words):
-        say("It was started before; this follows it.")
-    elif there and not is_over(there):
-        raise Refused(f"Another one runs: {' '.join(words_of(there))}")
+    if there and not is_over(there):
+        if subject(words_of(there)) != subject(words):
+            raise Refused(f"Another one runs: {' '.join(words_of(there))}")
+        say("It runs already; this follows it.")
     else:
         of.clear()
         of.kubectl("apply", "--filename", "-", given=manifests(words, namespace, aside=aside))

@@ -68,6 +68,7 @@ match words:
         job = json.loads(kept(selector.removeprefix("job-name=")).read_text())
         args = job["spec"]["template"]["spec"]["containers"][0]["args"]
         lines = 0 if args[3:4] == ["silent"] else job["looks"]
+        print("Everybody has r-1 again.\\n" if args[2] == "rollback" else "", end="")
         print(*[f"{args[2]} says {number}\\n" for number in range(lines)], sep="", end="")
     case ["delete", what, *_] if what.startswith("job/"):
         kept(what[4:]).unlink(missing_ok=True)

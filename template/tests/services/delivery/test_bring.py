@@ -78,7 +78,6 @@ def test_the_first_release_of_all_is_adopted(cluster):
     [
         ("at-once", ["start", "r-2", "--waves", AT_ONCE]),
         ("resume", ["resume"]),
-        ("rollback", ["rollback"]),
     ],
 )
 def test_there_is_more_than_one_way(cluster, how, words):
@@ -95,11 +94,20 @@ def test_where_there_is_one_wave_it_is_everybody():
     assert wave.rest
 
 
+def test_back_is_where_everybody_really_is(cluster):
+    go()
+
+    with pytest.raises(Refused, match="back, but not on r-2: see above, and give that name"):
+        go("r-2", how="rollback")
+    assert cluster.values["workersRelease"] == "r-2"
+
+
 def test_back_means_the_workers_too(cluster):
     go()
 
-    go("r-1", how="rollback")
+    go("r-1", how="rollback", why="slow")
 
+    assert cluster.rolled[-1] == ["rollback", "--why", "slow", "--who", "ada"]
     assert cluster.values["defaultRelease"] == cluster.values["workersRelease"] == "r-1"
 
 
@@ -118,18 +126,27 @@ def test_the_owners_url_stays_in_no_cluster(cluster):
     assert list(cluster.folder.glob("rollout*.json")) == []
 
 
-@pytest.mark.parametrize("looks", [0, 3], ids=["while it runs", "after its end"])
-def test_a_rollout_that_was_cut_off_is_followed_again(cluster, looks):
+def test_a_rollout_that_was_cut_off_is_followed_again(cluster):
     began = rollout.Cluster("app", "rollout")
     began.kubectl("apply", "--filename", "-", given=rollout.manifests(words(), "app"))
-    for _ in range(looks):
-        began.job()
 
     said: list[str] = []
     assert rollout.run([*words(), "--why", "again"], "app", said.append) == 0
 
-    assert said[0] == "It was started before; this follows it."
+    assert said[0] == "It runs already; this follows it."
     assert cluster.rolled == [["start", "r-2"]]
+
+
+def test_one_that_is_over_is_no_answer_for_today(cluster):
+    """It was never cleared away, as its pipeline was cut off; a rollback may have come since."""
+    before = rollout.Cluster("app", "rollout")
+    before.kubectl("apply", "--filename", "-", given=rollout.manifests(words(), "app"))
+    for _ in range(3):
+        before.job()
+    cluster.ends(start=1)
+
+    assert rollout.run(words(), "app", print) == 1
+    assert cluster.rolled == [["start", "r-2"]] * 2
 
 
 def test_a_cluster_that_is_away_for_a_moment_ends_no_rollout(cluster, monkeypatch):
