@@ -186,6 +186,29 @@ graceful_timeout of 20 seconds, and 5 to spare. */}}
 {{- define "app.secret" -}}{{ . }}-settings{{- end }}
 {{- define "app.ownerSecret" -}}{{ . }}-migrations{{- end }}
 
+{{/* What brings the pins of `flask rollout` to the Caddy beside it. It signs nothing and serves
+nobody, so no key of the application comes near the gateway: in production it would want them all. */}}
+{{- define "app.follower" -}}
+image: {{ (index .root.Values.releases .release).image }}
+imagePullPolicy: IfNotPresent
+args: {{ concat (list "flask" "rollout" "follow" "--file" "/gateway/Caddyfile" "--base" "/etc/caddy/Caddyfile") .more | toJson }}
+env:
+  - {name: APP_ENV, value: development}
+  {{- with .root.Values.settings.TENANT_DOMAIN }}
+  - {name: TENANT_DOMAIN, value: {{ . | quote }}}
+  {{- end }}
+envFrom:
+  - secretRef: {name: gateway-settings}
+securityContext:
+  {{- include "app.containerSecurity" .root | nindent 2 }}
+resources: {{ toYaml .root.Values.gateway.follow.resources | nindent 2 }}
+volumeMounts:
+  - {name: tmp-of-follower, mountPath: /tmp}
+  - {name: instance, mountPath: /srv/instance}
+  - {name: gateway, mountPath: /gateway}
+  - {name: configuration, mountPath: /etc/caddy, readOnly: true}
+{{- end }}
+
 {{/* The addresses that the product answers at, from PUBLIC_URL and TENANT_DOMAIN. */}}
 {{- define "app.hosts" -}}
 - {{ (urlParse .Values.settings.PUBLIC_URL).hostname | quote }}

@@ -121,7 +121,7 @@ def outside(environment: str, pod: str) -> set[int]:
 @pytest.mark.parametrize(
     ("pod", "ports"),
     [
-        ("Deployment/gateway", {53}),
+        ("Deployment/gateway", {53, 5432}),
         ("Pod/smoke", {53}),
         ("Job/auth-migrate", {53, 5432, 6379}),
         ("Deployment/auth-1-4-0", {53, 5432, 6379, 4318}),

@@ -14,21 +14,24 @@ from tests.helm.chart import (
     rendered,
     values_of,
 )
+from tests.tools import in_app
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 PLAIN = set(SCHEMA["definitions"]["settings"]["properties"])
 SECRET = set(SCHEMA["definitions"]["secret"]["enum"])
 OWNERS = {"MIGRATIONS_DATABASE_URL"}
+FOLLOWERS = {"ROLLOUT_DATABASE_URL"}
 # What the chart says itself, in each pod or for each release.
 FIXED = {"APP_ENV", "WORKER", "TRUSTED_PROXIES", "SERVES", "RELEASE", "METRICS_ADDRESS"} | {
     f"{service.upper()}_URL" for service in SERVICES
 }
 # Settings of one process for everything: here each service has its one DATABASE_URL.
-NOT_HERE = {f"{service.upper()}_DATABASE_URL" for service in SERVICES}
+# ROLLOUT_UPSTREAMS: its default is how this chart names its services.
+NOT_HERE = {f"{service.upper()}_DATABASE_URL" for service in SERVICES} | {"ROLLOUT_UPSTREAMS"}
 
 
 def test_each_setting_of_the_application_has_one_place_here(names):
-    places = [PLAIN, SECRET, OWNERS, FIXED, NOT_HERE]
+    places = [PLAIN, SECRET, OWNERS, FOLLOWERS, FIXED, NOT_HERE]
 
     assert set().union(*places) == names, (
         "a setting is new or gone: say in values.schema.json whether it is plain or secret"
@@ -41,10 +44,11 @@ def test_pods_are_told_nothing_that_the_application_does_not_read(environment, n
     manifests = rendered(environment, 2)
     told = {key for one in manifests.of("ConfigMap") for key in settings_in(one)}
     for name, container in containers(manifests).items():
-        if name.endswith(("/web", "/worker", "/migrate")):
+        if not name.endswith(("/caddy", "/smoke")):
             told |= {one["name"] for one in container["env"]}
     for one in manifests.of("ExternalSecret"):
         told |= {entry["secretKey"] for entry in one["spec"]["data"]}
+    assert bool(told & FOLLOWERS) == (environment != "dev")
 
     assert told
     assert told <= names
@@ -93,7 +97,7 @@ def test_the_owners_url_leaves_the_cluster_with_the_migration():
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_pod_reads_its_own_services_secret_only(environment):
     for name, pod in pods(rendered(environment, 2)).items():
-        service = pod["metadata"]["labels"].get("service")
+        service = pod["metadata"]["labels"].get("service", "gateway")
         for container in pod["spec"]["containers"]:
             for source in container.get("envFrom", []):
                 read = source.get("secretRef", {}).get("name", "")
@@ -120,3 +124,33 @@ def test_the_gateways_settings_are_those_of_its_configuration():
 
     for name in known:
         assert f"{{${name}:" in configuration, name
+
+
+def test_the_gateway_knows_no_key_of_the_application():
+    """Where the state of rollouts is, and no more; Caddy itself knows nothing."""
+    manifests = rendered("prod")
+    (entry,) = manifests.named("ExternalSecret", "gateway-settings")["spec"]["data"]
+    caddy, follow = manifests.named("Deployment", "gateway")["spec"]["template"]["spec"][
+        "containers"
+    ]
+
+    assert entry["secretKey"] == "ROLLOUT_DATABASE_URL"
+    assert entry["remoteRef"] == {"key": "app/prod/auth", "property": "DATABASE_URL"}
+    assert "envFrom" not in caddy
+    assert follow["envFrom"] == [{"secretRef": {"name": "gateway-settings"}}]
+
+
+def test_a_release_is_found_where_the_rollout_looks():
+    default = in_app(
+        "python",
+        "-c",
+        "from app.stages.services.settings import Settings as S; "
+        "print(S.model_fields['rollout_upstreams'].default)",
+    )
+    services = {one["metadata"]["name"] for one in rendered("prod", 2).of("Service")}
+
+    for service in SERVICES:
+        for release in ("1-4-0", "1-5-0"):
+            host, port = default.strip().format(service=service, release=release).split(":")
+            assert host in services
+            assert port == "8000"

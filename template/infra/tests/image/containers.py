@@ -115,8 +115,8 @@ class Podman:
         return found
 
     def remove_everything(self) -> None:
-        self.tried("pod", "rm", "--all", "--force", "--time", "2")
-        self.tried("rm", "--all", "--force", "--time", "2")
+        self.tried("pod", "rm", "--all", "--force", "--time", "0")
+        self.tried("rm", "--all", "--force", "--time", "0")
         self.tried("network", "prune", "--force")
         self.tried("rmi", "--all", "--force")
         self.tried("system", "reset", "--force")
