@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from app.doors import Door
 from app.errors import Unavailable
-from app.stages.services import deadline, proof, travel
+from app.stages.services import deadline, keys, proof, travel
 from app.stages.services.breaker import Breaker
 from app.stages.services.observe.questions import watched
 from app.stages.services.pools import CONNECT_SECONDS, READ_SECONDS, pool_of
@@ -92,11 +92,15 @@ def attempt(service: str, path: str, body: bytes, seconds: float) -> bytes:
     """One try, with a token of its own: a token is good for one request only."""
     if seconds <= 0:
         raise Failed("the time for it is up", again=False, away=False)
+    try:
+        signed = proof.headers(service, "POST", path, body)
+    except keys.NoKey as error:  # It's for whoever runs this, and so for the log alone.
+        raise Failed(str(error), again=False, away=False) from error
     headers = {
         "Accept": "application/json",
         "Content-Type": "application/json",
         deadline.HEADER: str(int(seconds * 1000)),
-        **proof.headers(service, "POST", path, body),
+        **signed,
     }
     timeout = Timeout(connect=min(CONNECT_SECONDS, seconds), read=min(READ_SECONDS, seconds))
     try:

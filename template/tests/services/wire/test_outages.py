@@ -3,10 +3,11 @@
 import time
 
 import pytest
+import time_machine
 
 from app import auth
 from app.errors import Unavailable
-from app.stages.services import breaker, client, deadline
+from app.stages.services import breaker, client, deadline, keys
 from app.stages.services.breaker import Breaker
 
 
@@ -101,6 +102,18 @@ def test_a_neighbour_that_is_stopped_is_left_alone(service, capsys):
         find(app)
     assert time.monotonic() - begun < 0.05
     assert "left alone for a moment" in capsys.readouterr().err
+
+
+def test_that_our_keys_have_expired_is_said_in_the_log_and_not_to_people(service, capsys):
+    app = service("features", signing_keys=[f"{keys.new_key()}@2100-01-01"])
+
+    with (
+        time_machine.travel("2100-01-02"),
+        pytest.raises(Unavailable, match=r"^The service auth doesn't answer right now\.$"),
+    ):
+        find(app)
+
+    assert "Every key in SIGNING_KEYS has expired" in capsys.readouterr().err
 
 
 def test_a_neighbour_that_is_back_is_asked_again(features, neighbour, capsys):
