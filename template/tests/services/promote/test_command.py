@@ -1,5 +1,6 @@
 """The commands as people type them; those that move rows are tested as processes."""
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import create_engine, text
@@ -105,3 +106,27 @@ def test_a_frozen_source_refuses_writes_and_is_finished(world, promote):
     with thawed.begin() as connection:
         connection.execute(write)
     pool.dispose()
+
+
+@pytest.mark.parametrize(
+    ("mischief", "words"),
+    [
+        ("name = CAST(x'ff' AS TEXT)", ["A row of currencies can't be read", "UTF-8"]),
+        ("name = 'long'", ["A database gave up in the middle", "run it again"]),
+    ],
+)
+def test_what_goes_wrong_is_said_without_a_traceback(world, promote, monkeypatch, mischief, words):
+    with world.engine().begin() as connection:
+        connection.execute(text(f"UPDATE currencies SET {mischief}"))
+    if "long" in mischief:
+
+        def give_up(*_):
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+        monkeypatch.setattr("app.stages.services.promote.run.copy_table", give_up)
+
+    answer = promote("copy", "--from", world.source)
+
+    assert answer.exit_code == 1
+    assert isinstance(answer.exception, SystemExit)
+    assert all(word in answer.output for word in words), answer.output

@@ -1,13 +1,16 @@
 """`flask promote`: plan, copy, finish, status, abandon, freeze, thaw."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
+import psycopg
 from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from app import migrate
 from app.stages.services.promote import freezing
@@ -59,6 +62,11 @@ def plain_refusals() -> Iterator[None]:
         yield
     except Refused as error:
         raise click.ClickException(str(error)) from None
+    except (psycopg.Error, sqlite3.Error, DBAPIError) as error:
+        raise click.ClickException(
+            f"A database gave up in the middle: {str(error).strip()}\nNothing is lost. Mend that "
+            "and run it again: it goes on where it was."
+        ) from None
     except KeyboardInterrupt:
         raise click.ClickException("Interrupted. Run it again: it goes on where it was.") from None
 

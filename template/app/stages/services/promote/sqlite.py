@@ -17,6 +17,8 @@ from app.stages.services.promote.values import NULL, fields_of, unwire_for, wire
 BUSY_SECONDS = 30
 AT_ONCE = 2000
 GENERATED = {2, 3}
+# What a value raises that isn't of its column's kind.
+UNFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 class SqliteSide(Side):
@@ -135,11 +137,11 @@ class SqliteSide(Side):
         wires = [wire_for(column.kind, column.scale) for column in shape.columns]
         with closing(self.connection.cursor()) as cursor:
             cursor.execute(asked, values)
-            while rows := cursor.fetchmany(AT_ONCE):
+            while rows := many_of(cursor, shape):
                 for row in rows:
                     try:
                         yield line_from(wires, row)
-                    except (ValueError, TypeError, KeyError, AttributeError):
+                    except UNFIT:
                         raise Refused(unfit(shape, wires, row)) from None
 
     # --- Rows in -------------------------------------------------------------------------------
@@ -212,6 +214,16 @@ class SqliteSide(Side):
         ]
 
 
+def many_of(cursor: sqlite3.Cursor, shape: Shape) -> list[tuple[Any, ...]]:
+    try:
+        return cursor.fetchmany(AT_ONCE)
+    except sqlite3.OperationalError as error:  # Text that isn't UTF-8, for one.
+        raise Refused(
+            f"A row of {shape.name} can't be read: {error}. Mend it in the source and run the "
+            "command again."
+        ) from None
+
+
 def q(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -249,7 +261,7 @@ def unfit(shape: Shape, wires: Sequence[Callable[[Any], str]], row: Sequence[Any
     for column, wire, value in zip(shape.columns, wires, row, strict=True):
         try:
             _ = value is None or wire(value)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except UNFIT:
             key = ", ".join(map(str, row[: shape.keys]))
             return (
                 f"{shape.name}.{column.name} holds {value!r} where a {column.type} belongs, in the "
