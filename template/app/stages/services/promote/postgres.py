@@ -27,6 +27,9 @@ SESSION = {
 }
 CONNECT_SECONDS = 5
 LOCK_SECONDS = 5
+# The server may work on for a moment for somebody who was killed.
+CLAIM_SECONDS = 10
+CLAIM = (1886547823, 1953461349)  # "prom", "ote": no other advisory lock is likely to be this one.
 NATURAL = frozenset(
     {"uuid", "int", "moment", "clock", "date", "time", "bool", "float", "single", "numeric"}
 )
@@ -287,6 +290,26 @@ class PostgresSide(Side):
     def analyse(self) -> None:
         self.execute("ANALYZE")
 
+    def claim(self) -> None:
+        """An advisory lock of the session: it ends with the connection, however that ends."""
+        with self.connection.transaction():
+            self.connection.execute(f"SET LOCAL lock_timeout = '{CLAIM_SECONDS}s'")
+            try:
+                self.connection.execute("SELECT pg_advisory_lock(%s, %s)", CLAIM)
+            except psycopg.errors.LockNotAvailable:
+                raise Refused(CLAIMED.format(self.shown, self.holder())) from None
+
+    def holder(self) -> str:
+        asked = """
+            SELECT coalesce(a.client_addr::text, 'this machine'), l.pid, a.backend_start::text
+            FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+            WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s AND l.objid = %s
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """
+        with PostgresSide(self.url, writing=False).connection as connection:
+            found = connection.execute(asked, CLAIM).fetchone()
+        return "from {}, server process {}, since {}".format(*found) if found else "just ended"
+
     # --- A source that nobody writes to --------------------------------------------------------
 
     @contextmanager
@@ -330,6 +353,10 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+CLAIMED = (
+    "Another `flask promote` is at work in {} ({}). Let it come to its end, or end it; then run "
+    "this again: it goes on where the other one was."
+)
 STILL_WRITTEN = (
     "{} is being written to ({}): what comes now wouldn't be carried. Stop the product, or run "
     "`flask promote freeze`, then run `flask promote finish` again; nothing that was copied is "

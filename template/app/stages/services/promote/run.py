@@ -65,7 +65,7 @@ class Finished:
 
 @contextmanager
 def sides(source_url: str, targets: dict[str, str]) -> Iterator[tuple[Side, dict[str, Side]]]:
-    """Both sides, open: the source for reading only."""
+    """Both sides, open: the source for reading only, the targets for us alone."""
     open_ones: list[Side] = []
     try:
         source = opened(source_url, writing=False)
@@ -74,6 +74,7 @@ def sides(source_url: str, targets: dict[str, str]) -> Iterator[tuple[Side, dict
         for service, url in targets.items():
             theirs[service] = opened(url, writing=True)
             open_ones.append(theirs[service])
+            theirs[service].claim()
         yield source, theirs
     finally:
         for side in open_ones:
@@ -215,6 +216,7 @@ def abandon(targets: dict[str, str], *, finished: bool = False) -> list[str]:
     for service, url in targets.items():
         target = opened(url, writing=True)
         try:
+            target.claim()
             ledger = Ledger(target)
             run = ledger.run()
             if run is None:

@@ -93,6 +93,10 @@ class Side(ABC):
     # --- What a target does besides -----------------------------------------------------------
 
     @abstractmethod
+    def claim(self) -> None:
+        """Keep other promotes out until it's closed; `Refused` if one is at work in it."""
+
+    @abstractmethod
     def execute(self, statement: str, *values: Any) -> None: ...
 
     @abstractmethod

@@ -71,6 +71,9 @@ class SqliteSide(Side):
             raise
         self.connection.execute("COMMIT")
 
+    def claim(self) -> None:
+        """A file is for trying it out: nobody is kept out."""
+
     def reading(self) -> "SqliteSide":
         return SqliteSide(self.url, writing=False)
 
