@@ -40,15 +40,18 @@ def sessions() -> set[str]:
 @each_page
 def test_every_session_of_the_template_that_a_page_names_exists(page, sessions):
     if page in OF_A_PROJECT:
-        sessions = of_a_project()
+        sessions = sessions_in("noxfile.py")
+    text = page.read_text("utf-8")
 
-    named = re.findall(r'(?:nox|noxfile\.py) -s "?([\w()]+)', page.read_text("utf-8"))
+    of_infrastructure = set(re.findall(r"infra/noxfile\.py -s ([\w()]+)", text))
+    named = set(re.findall(r'(?:nox|(?<!infra/)noxfile\.py) -s "?([\w()]+)', text))
 
-    assert set(named) <= sessions
+    assert named <= sessions
+    assert of_infrastructure <= sessions_in("infra/noxfile.py")
 
 
-def of_a_project() -> set[str]:
-    noxfile = (TEMPLATE / "noxfile.py").read_text("utf-8")
+def sessions_in(file: str) -> set[str]:
+    noxfile = (TEMPLATE / file).read_text("utf-8")
     return set(re.findall(r"^def (\w+)\(session", noxfile, flags=re.MULTILINE))
 
 
