@@ -185,17 +185,18 @@ def test_new_settings_make_new_pods():
         assert mark[0] != mark[1]
 
 
-def test_each_service_has_a_cloud_role_of_its_own():
-    for environment in ("staging", "prod"):
-        accounts = rendered(environment)
-        roles = [
-            accounts.named("ServiceAccount", service)["metadata"]["annotations"][
-                "eks.amazonaws.com/role-arn"
-            ]
-            for service in SERVICES
-        ]
-        assert len(set(roles)) == len(SERVICES)
-        for name, pod in pods(accounts).items():
-            labels = pod["metadata"]["labels"]
-            if "service" in labels and name.startswith("Deployment/"):
-                assert pod["spec"]["serviceAccountName"] == labels["service"]
+def test_each_service_has_an_account_of_its_own_and_with_it_its_cloud_role():
+    role = "arn:aws:iam::111111111111:role/app-prod-billing"
+    change = {"services": {"billing": {"accountAnnotations": {"eks.amazonaws.com/role-arn": role}}}}
+    manifests = render(values_of("prod", change))
+    annotated = {
+        one["metadata"]["name"]: one["metadata"].get("annotations", {})
+        for one in manifests.of("ServiceAccount")
+    }
+
+    assert annotated["billing"] == {"eks.amazonaws.com/role-arn": role}
+    assert annotated["auth"] == {}
+    for name, pod in pods(manifests).items():
+        labels = pod["metadata"]["labels"]
+        if "service" in labels and name.startswith("Deployment/"):
+            assert pod["spec"]["serviceAccountName"] == labels["service"]

@@ -20,10 +20,11 @@ from tests.helm.chart import (
     templates,
     values_of,
 )
-from tests.tools import PROJECT
+from tests.tools import INFRA, PROJECT
 
 KUBERNETES = "1.34"
 ELSEWHERE = yaml.safe_load(Path(__file__).with_name("crds.yaml").read_text())
+INGRESS = {"entrance": {"kind": "ingress", "className": "nginx", "tlsSecret": "tls"}}
 ROUTE = {"entrance": {"kind": "httproute", "parents": [{"name": "public", "namespace": "edge"}]}}
 TENANTS = {"settings": {"TENANT_DOMAIN": "example.com", "PUBLIC_URL": "https://example.com"}}
 
@@ -42,7 +43,7 @@ def test_kubernetes_takes_each_manifest(environment, releases):
         accepted(manifest)
 
 
-@pytest.mark.parametrize("change", [ROUTE, TENANTS, ROUTE | TENANTS])
+@pytest.mark.parametrize("change", [INGRESS | TENANTS, ROUTE, ROUTE | TENANTS])
 def test_kubernetes_takes_the_other_ways_in(change):
     for manifest in render(values_of("prod", change)):
         accepted(manifest)
@@ -137,6 +138,17 @@ def test_the_gateway_has_the_projects_routes():
     )
 
 
+def test_prometheus_gets_the_projects_rules():
+    the_projects = INFRA / "observability/rules"
+    groups = rendered("prod").named("PrometheusRule", "services")["spec"]["groups"]
+    files = sorted(the_projects.glob("*.yml"))
+
+    assert files
+    assert groups == [g for f in files for g in yaml.safe_load(f.read_text())["groups"]], (
+        "The rules changed: cp infra/observability/rules/*.yml infra/helm/files/rules/"
+    )
+
+
 def test_the_gateway_sends_whom_nobody_pinned_to_the_default_release():
     gateway = rendered("prod", 2).named("Deployment", "gateway")
     env = gateway["spec"]["template"]["spec"]["containers"][0]["env"]
@@ -147,7 +159,7 @@ def test_the_gateway_sends_whom_nobody_pinned_to_the_default_release():
 
 
 def test_subdomains_of_workspaces_come_in_too():
-    ingress = render(values_of("prod", TENANTS)).named("Ingress", "gateway")
+    ingress = render(values_of("prod", INGRESS | TENANTS)).named("Ingress", "gateway")
 
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["example.com", "*.example.com"]
 
