@@ -301,8 +301,8 @@ def test_what_caddy_is_given_is_laid_out_as_it_would(base, tmp_path):
 def test_a_pin_to_an_unknown_release_is_refused(tenants, store):
     tenants(1)
 
-    with pytest.raises(Refused, match=r"There is no release 'nwe'. Known are new, old."):
-        store.pin("t1", "nwe", "test", "")
+    with pytest.raises(Refused, match=r"There is no release 'newer'. Known are new, old."):
+        store.pin("t1", "newer", "test", "")
     with pytest.raises(Refused, match="There is no tenant 'nobody'"):
         store.pin("nobody", "new", "test", "")
 

@@ -31,7 +31,7 @@ from app.stages.services.rollout.errors import Refused
 from app.stages.services.settings import SERVICES
 
 OLD, NEW = "1.0", "1.1"
-START_SECONDS = 90
+START_SECONDS = 180
 FAULT = '''
 
 _init_app_without_fault = init_app
