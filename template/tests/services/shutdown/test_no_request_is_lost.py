@@ -12,12 +12,20 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
+from app.stages.services import keys
 from tests.ops.server import Server as Gunicorn
+from tests.services.wire.neighbour import NOWHERE
 
 pytestmark = pytest.mark.processes
 
 PEOPLE = 6
-DRAIN = {"DRAIN_SECONDS": "3"}
+AS_IT_RUNS = {
+    **{name.upper(): value for name, value in NOWHERE.items()},
+    "SERVES": "features",
+    "WORKER": "separate",
+    "SIGNING_KEYS": keys.new_key(),
+    "DRAIN_SECONDS": "3",
+}
 
 
 class Person(threading.Thread):
@@ -53,7 +61,7 @@ def instances(migrated_app, database_url, tmp_path) -> Iterator[list[Gunicorn]]:
     for number in range(2):
         folder = tmp_path / str(number)
         folder.mkdir()
-        started.append(Gunicorn(folder, database_url, **DRAIN))
+        started.append(Gunicorn(folder, database_url, **AS_IT_RUNS))
     for one in started:
         one.wait_until_it_serves()
     yield started
@@ -98,7 +106,7 @@ def test_no_request_is_lost_when_each_is_replaced(
 def replace(instance: Gunicorn, database_url: str) -> Gunicorn:
     """Stop it as an orchestrator does, and start it at the same address."""
     assert instance.stop() == 0
-    fresh = Gunicorn(instance.log.parent, database_url, **DRAIN, PORT=str(instance.port))
+    fresh = Gunicorn(instance.log.parent, database_url, **AS_IT_RUNS, PORT=str(instance.port))
     fresh.port, fresh.address = instance.port, instance.address
     fresh.wait_until_it_serves()
     time.sleep(2)  # The gateway looks each second.
