@@ -4,7 +4,8 @@ import shutil
 
 import yaml
 
-from tests.helm.chart import ENVIRONMENTS, rendered
+from tests.helm.chart import ENVIRONMENTS
+from tests.helm.test_rollout import with_rollout
 from tests.scanning import compare, findings
 from tests.tools import PROJECT
 
@@ -22,7 +23,7 @@ OPEN = {
 def test_checkov_finds_nothing_that_has_no_reason(tmp_path):
     shutil.copy(PROJECT / "Dockerfile", tmp_path)
     for environment in ENVIRONMENTS:
-        text = yaml.safe_dump_all([*rendered(environment, 2), OPEN])
+        text = yaml.safe_dump_all([*with_rollout(environment), OPEN])
         (tmp_path / f"{environment}.yaml").write_text(text)
 
     found = findings(tmp_path, "kubernetes", "dockerfile")

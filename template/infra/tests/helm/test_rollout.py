@@ -4,6 +4,7 @@ import pytest
 
 from tests.helm.chart import ENVIRONMENTS, POINTERS, SERVICES, TWO, Rendered, render, values_of
 from tests.helm.test_network import Network
+from tests.helm.test_render import accepted
 
 WORDS = ["flask", "rollout", "start", "1.5.0"]
 
@@ -42,6 +43,15 @@ def test_it_can_change_nothing_but_what_it_is_for(environment):
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_kubernetes_takes_each_manifest_of_it(environment):
+    manifests = with_rollout(environment)
+
+    assert "rollout" in {one["metadata"]["name"] for one in manifests}
+    for manifest in manifests:
+        accepted(manifest)
 
 
 def test_an_end_of_the_commands_own_is_not_tried_again():
