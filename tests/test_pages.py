@@ -19,7 +19,9 @@ PAGES = [
     *OF_A_PROJECT,
 ]
 # Names in examples: what a reader is about to make, and what a test of ours invents.
-EXAMPLES = re.compile(r"\b(orders|invoices|tickets|notes|bell|lookout|nginx|rollout\.toml)\b|[<*…]|\.\.\.")
+EXAMPLES = re.compile(
+    r"\b(orders|invoices|tickets|notes|bell|lookout|nginx|rollout\.toml)\b|[<*…]|\.\.\."
+)
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix()
 )
