@@ -69,8 +69,9 @@ FREE = {
     "aws_vpc_security_group_egress_rule",
     "aws_vpc_security_group_ingress_rule",
 }
-# What of a resource its price hangs on, for the recorded plans.
+# What of a resource a price hangs on: all that the recorded plans keep, beside what has a price.
 KEPT = {
+    "aws_cloudwatch_log_group": (),
     "aws_db_instance": (
         "allocated_storage",
         "instance_class",
@@ -172,7 +173,7 @@ def of_plan(plan: Data) -> list[Resource]:
 
 
 def trimmed(plan: Data) -> Data:
-    """A plan with nothing but what the price hangs on."""
+    """A plan with nothing but what prices hang on."""
     kept = [
         {
             "address": one["address"],
@@ -180,6 +181,7 @@ def trimmed(plan: Data) -> Data:
             "values": {name: one.get("values", {}).get(name) for name in KEPT.get(one["type"], ())},
         }
         for one in of_plan(plan)
+        if one["type"] in KEPT or one["type"] in PRICED
     ]
     kept.sort(key=lambda one: one["address"])
     region = plan.get("variables", {}).get("region", {}).get("value")

@@ -46,9 +46,9 @@ module "secrets_key" {
 module "logs_key" {
   source = "./modules/key"
 
-  name         = "${local.full_name}-logs"
-  description  = "Logs and alarms of ${local.full_name}"
-  aws_services = ["logs.${data.aws_region.here.id}.amazonaws.com", "cloudwatch.amazonaws.com"]
+  name                = "${local.full_name}-logs"
+  description         = "Logs and alarms of ${local.full_name}"
+  for_logs_and_alarms = true
 }
 
 # --- Where it runs -------------------------------------------------------------------------------

@@ -173,13 +173,13 @@ def test_the_chart_takes_the_values(outputs, capsys, tmp_path):
 
     texts = [text for path, text in found.items() if path.endswith(".yaml")]
     documents = [one for text in texts for one in yaml.safe_load_all(text) if one]
-    stores = {
-        (one["spec"]["secretStoreRef"]["kind"], key["remoteRef"]["key"])
-        for one in documents
-        if one["kind"] == "ExternalSecret"
-        for key in one["spec"]["data"]
-    }
-    assert stores == {("SecretStore", f"acme/prod/{service}") for service in SERVICES}
+    external = [one["spec"] for one in documents if one["kind"] == "ExternalSecret"]
+    assert {one["secretStoreRef"]["kind"] for one in external} == {"SecretStore"}
+    asked = {service: set() for service in SERVICES}
+    for key in (key["remoteRef"] for one in external for key in one["data"]):
+        asked[key["key"].removeprefix("acme/prod/")].add(key["property"])
+    held = json.loads(outputs.read_text())["secret_settings"]["value"]
+    assert asked == {service: set(names) for service, names in held.items()}
     assert "Ingress" not in {one["kind"] for one in documents}
 
 

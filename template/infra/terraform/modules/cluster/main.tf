@@ -34,6 +34,22 @@ resource "aws_iam_role_policy_attachment" "cluster" {
   policy_arn = "${local.managed}/AmazonEKSClusterPolicy"
 }
 
+# To encrypt Kubernetes' secrets.
+resource "aws_iam_role_policy" "cluster" {
+  name = "encrypt-secrets"
+  role = aws_iam_role.cluster.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "EncryptSecrets"
+      Effect   = "Allow"
+      Action   = ["kms:Encrypt", "kms:Decrypt", "kms:ListGrants", "kms:DescribeKey"]
+      Resource = var.secrets_key_arn
+    }]
+  })
+}
+
 resource "aws_eks_cluster" "this" {
   name     = var.name
   version  = var.kubernetes_version
@@ -62,7 +78,11 @@ resource "aws_eks_cluster" "this" {
     bootstrap_cluster_creator_admin_permissions = false
   }
 
-  depends_on = [aws_cloudwatch_log_group.cluster, aws_iam_role_policy_attachment.cluster]
+  depends_on = [
+    aws_cloudwatch_log_group.cluster,
+    aws_iam_role_policy.cluster,
+    aws_iam_role_policy_attachment.cluster,
+  ]
 }
 
 # Service accounts become AWS roles through this.
@@ -171,7 +191,7 @@ resource "aws_eks_node_group" "this" {
     ignore_changes = [scaling_config[0].desired_size] # The cluster autoscaler's.
   }
 
-  depends_on = [aws_iam_role_policy_attachment.nodes]
+  depends_on = [aws_eks_addon.before_nodes, aws_iam_role_policy_attachment.nodes]
 }
 
 # --- What every cluster needs --------------------------------------------------------------------
@@ -186,8 +206,9 @@ module "cni_role" {
   managed_policies  = { cni = "${local.managed}/AmazonEKS_CNI_Policy" }
 }
 
-resource "aws_eks_addon" "this" {
-  for_each = var.addons ? toset(["vpc-cni", "kube-proxy", "coredns", "metrics-server"]) : []
+# A node isn't ready without its network, and the network has its rights from a role of its own.
+resource "aws_eks_addon" "before_nodes" {
+  for_each = var.addons ? toset(["vpc-cni", "kube-proxy"]) : []
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
@@ -196,6 +217,18 @@ resource "aws_eks_addon" "this" {
   resolve_conflicts_on_update = "OVERWRITE"
   # Without this the chart's network policies would be written down and obeyed by nobody.
   configuration_values = each.key == "vpc-cni" ? jsonencode({ enableNetworkPolicy = "true" }) : null
+}
+
+# These run on nodes.
+resource "aws_eks_addon" "on_nodes" {
+  for_each = var.addons ? toset(["coredns", "metrics-server"]) : []
+
+  cluster_name                = aws_eks_cluster.this.name
+  addon_name                  = each.key
+  resolve_conflicts_on_create = "OVERWRITE"
+  resolve_conflicts_on_update = "OVERWRITE"
+
+  depends_on = [aws_eks_node_group.this]
 }
 
 module "autoscaler_role" {

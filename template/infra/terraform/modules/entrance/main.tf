@@ -153,13 +153,12 @@ resource "aws_s3_bucket_policy" "log" {
     Version = "2012-10-17"
     Statement = [
       {
-        # LoadBalancerLogs: * because each file gets a name of its own, in this one folder.
+        # LoadBalancerLogs: * because each file gets a name of its own, in this account's folder.
         Sid       = "LoadBalancerLogs"
         Effect    = "Allow"
         Action    = "s3:PutObject"
         Resource  = "${aws_s3_bucket.log.arn}/AWSLogs/${data.aws_caller_identity.here.account_id}/*"
         Principal = { Service = "logdelivery.elasticloadbalancing.amazonaws.com" }
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } }
       },
       {
         # TlsOnly: * because it forbids: whatever it is, nobody does it without TLS.

@@ -2,6 +2,8 @@ data "aws_caller_identity" "here" {}
 
 data "aws_partition" "here" {}
 
+data "aws_region" "here" {}
+
 locals {
   # EveryUse: * because a key's policy speaks of that one key; without the account as its
   # administrator nobody could ever change the key again.
@@ -13,15 +15,28 @@ locals {
     Principal = { AWS = "arn:${data.aws_partition.here.partition}:iam::${data.aws_caller_identity.here.account_id}:root" }
   }
 
-  # AwsServices: * because a key's policy speaks of that one key, and data keys come in several calls.
-  services = length(var.aws_services) == 0 ? [] : [{
-    Sid       = "AwsServices"
+  uses = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+
+  # LogGroups: * because a key's policy speaks of that one key, and data keys come in several calls.
+  log_groups = var.for_logs_and_alarms ? [{
+    Sid       = "LogGroups"
     Effect    = "Allow"
-    Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+    Action    = local.uses
     Resource  = "*"
-    Principal = { Service = sort(var.aws_services) }
-    Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } }
-  }]
+    Principal = { Service = "logs.${data.aws_region.here.id}.amazonaws.com" }
+    Condition = { ArnLike = {
+      "kms:EncryptionContext:aws:logs:arn" = "arn:${data.aws_partition.here.partition}:logs:${data.aws_region.here.id}:${data.aws_caller_identity.here.account_id}:log-group:*"
+    } }
+  }] : []
+
+  # Alarms: * because a key's policy speaks of that one key, and data keys come in several calls.
+  alarms = var.for_logs_and_alarms ? [{
+    Sid       = "Alarms"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    Resource  = "*"
+    Principal = { Service = "cloudwatch.amazonaws.com" }
+  }] : []
 }
 
 resource "aws_kms_key" "this" {
@@ -31,7 +46,7 @@ resource "aws_kms_key" "this" {
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat([local.administration], local.services)
+    Statement = concat([local.administration], local.log_groups, local.alarms)
   })
 }
 

@@ -14,8 +14,8 @@ variable "deletion_days" {
   default     = 30
 }
 
-variable "aws_services" {
-  description = "AWS services that use it by themselves, such as logs.eu-central-1.amazonaws.com."
-  type        = set(string)
-  default     = []
+variable "for_logs_and_alarms" {
+  description = "CloudWatch uses it by itself, for this account's log groups and to tell alarms."
+  type        = bool
+  default     = false
 }
