@@ -18,9 +18,9 @@ PAGES = [
     *sorted(REPOSITORY.glob("docs/**/*.md")),
     *OF_A_PROJECT,
 ]
-# Names in examples: what a reader is about to make, and what a test of ours invents.
+# Names in examples: what a reader or a first run is about to make, and what a test of ours invents.
 EXAMPLES = re.compile(
-    r"\b(orders|invoices|tickets|notes|bell|lookout|nginx|rollout\.toml)\b|[<*…]|\.\.\."
+    r"\b(orders|invoices|tickets|notes|bell|lookout|nginx|rollout\.toml|uv\.lock)\b|[<*…]|\.\.\."
 )
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix()
