@@ -1,10 +1,11 @@
 """Runs in a team's project after the climb: its data moves into four databases, row by row.
 
-    uv run python promoted.py FOLDER [PAGE=TEXT ...]
+    uv run python promoted.py FOLDER [--journey] [PAGE=TEXT ...]
 
 Compares both sides with its own eyes, not with promote's. Then it starts the four services on the
 new databases and asks them, through the gateway, whether all is well; with pages it also logs in
-as somebody from the prototype and looks for the team's rows there.
+as somebody from the prototype and looks for the team's rows there. With --journey a browser walks
+through the whole product, where there is a browser.
 """
 
 import json
@@ -31,9 +32,11 @@ from app.dev.postgres import Postgres, free_port
 SERVICES = ("auth", "billing", "analytics", "features")
 FLASK = [sys.executable, "-m", "flask"]
 PATIENCE = 120
+JOURNEY = "--journey"
 
 
-def main(folder: str, *pages: str) -> None:
+def main(folder: str, *options: str) -> None:
+    pages = dict(option.split("=", 1) for option in options if option != JOURNEY)
     create_app({"app_env": "development"})  # The team's models, too.
     source = f"sqlite:///{Path('instance/app.db').absolute().as_posix()}"
     with Postgres(Path(folder)) as server:
@@ -44,7 +47,7 @@ def main(folder: str, *pages: str) -> None:
         promote(source, targets)
         compare(before, targets)
         assert rows_of(source) == before, "the old database was changed"
-        look(targets, dict(page.split("=", 1) for page in pages))
+        look(targets, pages, "journey" if JOURNEY in options else "smoke")
 
 
 def promote(source: str, targets: dict[str, str]) -> None:
@@ -97,7 +100,7 @@ def compare(before: Rows, targets: dict[str, str]) -> None:
 # --- The system on its new databases -------------------------------------------------------------
 
 
-def look(targets: dict[str, str], pages: dict[str, str]) -> None:
+def look(targets: dict[str, str], pages: dict[str, str], steps: str) -> None:
     port = free_port()
     urls = {f"{service.upper()}_DATABASE_URL": url for service, url in targets.items()}
     command = [*FLASK, "dev", "--port", str(port), "--gunicorn"]
@@ -107,7 +110,7 @@ def look(targets: dict[str, str], pages: dict[str, str]) -> None:
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/readyz")
-            smoke(f"http://127.0.0.1:{port}")
+            walk(f"http://127.0.0.1:{port}", steps)
             if pages:
                 visit(f"http://127.0.0.1:{port}", pages)
         except BaseException:
@@ -165,8 +168,10 @@ def wait_for(url: str) -> None:
     raise SystemExit(f"{url} doesn't answer: {reason}")
 
 
-def smoke(address: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "smoke"]
+def walk(address: str, steps: str) -> None:
+    """The project's own journey through the system at an address, or its smoke tests alone."""
+    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "-m", steps]
+    began = time.monotonic()
     done = subprocess.run(
         [*command, "tests/journey"],
         env=os.environ | {"JOURNEY_URL": address},
@@ -176,6 +181,7 @@ def smoke(address: str) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
+    print(f"{steps}: {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":
