@@ -44,6 +44,21 @@ def downgrade():
     team.METADATA.drop_all(op.get_bind())
 '''
 
+# What a team writes that has never run on SQLite.
+ARRAYS = """
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql
+
+    op.create_table(
+        "labels",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("words", postgresql.ARRAY(sa.Text())),
+        sa.Column("found", postgresql.TSVECTOR()),
+    )
+
+
+def downgrade"""
+
 METADATA = sa.MetaData()
 FOLDERS = sa.Table(
     "folders",

@@ -101,6 +101,28 @@ def write_more(world):
         connection.execute(team.CLICKS.insert(), [{"tenant_id": tenant, "page": "/b"}])
 
 
+@pytest.fixture
+def arrays(monkeypatch):
+    features = team.FEATURES.replace("\n\ndef downgrade", team.ARRAYS)
+    monkeypatch.setattr(team, "FEATURES", features)
+
+
+@pytest.mark.parametrize("source_kind", ["postgresql"], indirect=True)
+def test_tables_that_only_postgresql_knows_travel_too(arrays, world):
+    labels = sa.table("labels", sa.column("id"), sa.column("words"), sa.column("found"))
+    insert = "INSERT INTO labels VALUES ({}, ARRAY['a', NULL, 'b,\"c\\'], to_tsvector('a b'))"
+    with world.engine().begin() as connection:
+        connection.execute(text(insert.format(1)))
+    plain = {name: url.replace("+psycopg", "") for name, url in world.targets.items()}
+    copy(world.source, plain)
+    with world.engine().begin() as connection:
+        connection.execute(text(insert.format(2)))
+
+    finish(world.source, plain)
+
+    assert world.rows("features", labels) == world.rows(None, labels)
+
+
 def test_the_old_database_stays_as_it_was(world):
     before = fingerprint(world)
 

@@ -9,7 +9,7 @@ from app.migrate import heads_of
 from app.stages.services.promote.errors import Refused
 from app.stages.services.promote.ledger import FINISHED, Ledger
 from app.stages.services.promote.places import Place, places_of
-from app.stages.services.promote.prepare import migrate_target
+from app.stages.services.promote.prepare import migrate_target, rehearsed
 from app.stages.services.promote.shapes import TENANT, TENANTS, Table
 from app.stages.services.promote.side import Side, opened
 from app.stages.services.settings import SERVICES
@@ -110,7 +110,7 @@ def look_at_source(source: Side, plan: Plan, leave: tuple[str, ...]) -> None:
         return
     places = places_of(source, sorted(tables))
     try:
-        plan.blockers += unknown(tables, places)
+        plan.blockers += unknown(tables, places, made_by_migrations(source, plan.targets))
     except Refused as error:
         plan.blockers.append(str(error))
     plan.blockers += [f"source: {problem}." for problem in source.broken_references()]
@@ -148,9 +148,10 @@ def behind(source: Side) -> list[str]:
     return problems
 
 
-def unknown(tables: dict[str, Table], places: list[Place]) -> list[str]:
+def unknown(
+    tables: dict[str, Table], places: list[Place], made: dict[str, dict[str, Table]]
+) -> list[str]:
     """Tables and columns of the source that no migration makes: they'd have no place to go."""
-    made = {service: made_by_migrations(service) for service in SERVICES}
     problems = []
     for place in places:
         there = made[place.service].get(place.table)
@@ -170,8 +171,23 @@ def unknown(tables: dict[str, Table], places: list[Place]) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def made_by_migrations(service: str) -> dict[str, Table]:
-    """A service's tables as the migrations make them, tried out in a file that's thrown away."""
+def made_by_migrations(source: Side, targets: dict[str, str]) -> dict[str, dict[str, Table]]:
+    """Each service's tables as the migrations make them, tried out where nothing stays.
+
+    From PostgreSQL to PostgreSQL that's the target itself: another database may not know what a
+    team's columns are, such as arrays.
+    """
+    servers = {
+        service: source.dialect == "postgresql" and file_of(url) is None
+        for service, url in targets.items()
+    }
+    return {
+        service: rehearsed(url, service) if servers[service] else made_in_a_file(service)
+        for service, url in targets.items()
+    }
+
+
+def made_in_a_file(service: str) -> dict[str, Table]:
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{(Path(folder) / 'tables.db').as_posix()}"
         migrate_target(url, service)

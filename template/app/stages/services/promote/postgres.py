@@ -1,7 +1,7 @@
 """A PostgreSQL database on either side: rows come and go by COPY."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -155,20 +155,7 @@ class PostgresSide(Side):
         return self.rows(asked)[0]
 
     def all_tables(self) -> dict[str, Table]:
-        columns: dict[str, list[Column]] = {}
-        keys: dict[str, list[tuple[int, str]]] = {}
-        for table, name, type_, category, modifier, exact, place in self.rows(TABLES):
-            kind = "enum" if category == "e" else KINDS.get(type_, "other")
-            scale = (modifier - 4) & 0x7FF if kind == "numeric" and modifier >= 4 else None
-            # Exact: a bare `character` has room for one.
-            columns.setdefault(table, []).append(Column(name, exact, kind, scale))
-            keys.setdefault(table, [])
-            if place >= 0:
-                keys[table].append((place, name))
-        return {
-            table: Table(table, tuple(found), tuple(name for _, name in sorted(keys[table])))
-            for table, found in columns.items()
-        }
+        return tables_from(self.rows(TABLES))
 
     def versions(self, package: str) -> set[str]:
         table = f"alembic_version_{package}"
@@ -357,6 +344,26 @@ CLAIMED = (
     "Another `flask promote` is at work in {} ({}). Let it come to its end, or end it; then run "
     "this again: it goes on where the other one was."
 )
+
+
+def tables_from(rows: Iterable[Sequence[Any]]) -> dict[str, Table]:
+    """The tables in what a server answers to TABLES."""
+    columns: dict[str, list[Column]] = {}
+    keys: dict[str, list[tuple[int, str]]] = {}
+    for table, name, type_, category, modifier, exact, place in rows:
+        kind = "enum" if category == "e" else KINDS.get(type_, "other")
+        scale = (modifier - 4) & 0x7FF if kind == "numeric" and modifier >= 4 else None
+        # Exact: a bare `character` has room for one.
+        columns.setdefault(table, []).append(Column(name, exact, kind, scale))
+        keys.setdefault(table, [])
+        if place >= 0:
+            keys[table].append((place, name))
+    return {
+        table: Table(table, tuple(found), tuple(name for _, name in sorted(keys[table])))
+        for table, found in columns.items()
+    }
+
+
 STILL_WRITTEN = (
     "{} is being written to ({}): what comes now wouldn't be carried. Stop the product, or run "
     "`flask promote freeze`, then run `flask promote finish` again; nothing that was copied is "

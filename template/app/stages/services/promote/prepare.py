@@ -2,11 +2,15 @@
 
 from alembic import command
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
+from sqlalchemy.exc import CompileError, DBAPIError
 
 from app.migrate import config_of, opening
+from app.settings import readable_database_url
 from app.stages.services.promote.errors import Refused
 from app.stages.services.promote.ledger import AT_THE_END, COPYING, PREPARING, Ledger
+from app.stages.services.promote.postgres import TABLES, tables_from
+from app.stages.services.promote.shapes import Table
 from app.stages.services.promote.side import Side
 
 
@@ -38,13 +42,32 @@ def bare_again(target: Side) -> None:
 
 def migrate_target(url: str, service: str) -> None:
     """Run the migrations of a service, which has no tables but its own and the shared ones."""
-    for package in ("shared", service):
-        try:
-            with opening(url) as connection:
-                command.upgrade(config_of(package, connection), "heads")
-        except (DBAPIError, CommandError) as error:
-            raise Refused(
-                f"{service}: the migrations of {package} don't run in a database of {service}'s "
-                f"own: {getattr(error, 'orig', error)}\nDo they touch another package's tables? "
-                "Such a change belongs into that package's history."
-            ) from error
+    with opening(url) as connection:
+        for package in packages_of(service):
+            upgrade(connection, package, service)
+
+
+def rehearsed(url: str, service: str) -> dict[str, Table]:
+    """A service's tables as its migrations make them in a PostgreSQL, which takes them back."""
+    with opening(readable_database_url(url)) as connection:
+        with connection.begin() as rehearsal:
+            for package in packages_of(service):
+                upgrade(connection, package, service)
+            found = tables_from(connection.exec_driver_sql(TABLES))
+            rehearsal.rollback()
+        return found
+
+
+def packages_of(service: str) -> tuple[str, str]:
+    return "shared", service
+
+
+def upgrade(connection: Connection, package: str, service: str) -> None:
+    try:
+        command.upgrade(config_of(package, connection), "heads")
+    except (DBAPIError, CompileError, CommandError) as error:
+        raise Refused(
+            f"{service}: the migrations of {package} don't run in a database of {service}'s "
+            f"own: {getattr(error, 'orig', error)}\nDo they touch another package's tables? "
+            "Such a change belongs into that package's history."
+        ) from error
