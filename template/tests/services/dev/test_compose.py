@@ -4,6 +4,7 @@ No image is pulled here.
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,3 +116,19 @@ def test_a_service_may_add_to_a_table_whose_key_counts_up(server, make_app):
 
     with psycopg.connect(service.render_as_string(hide_password=False)) as connection:
         connection.execute("INSERT INTO tickets DEFAULT VALUES")
+
+
+def test_the_pages_commands_add_to_env_what_is_missing_and_replace_nothing(tmp_path):
+    """Whoever climbed has an ENCRYPTION_KEYS there, and nothing else opens what it encrypted."""
+    page = (PROJECT / "docs" / "services.md").read_text("utf-8")
+    commands = page.split("add() {")[1].partition("```")[0].replace("uv run flask", "echo")
+    file = tmp_path / ".env"
+    file.write_text("ENCRYPTION_KEYS=the-prototypes\n")
+
+    subprocess.run(["sh", "-euc", f"add() {{{commands}"], cwd=tmp_path, check=True)
+
+    found = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    compose = (PROJECT / "compose.services.yaml").read_text("utf-8")
+    assert found["ENCRYPTION_KEYS"] == "the-prototypes"
+    assert set(re.findall(r"\$\{(\w+):\?is missing in .env}", compose)) <= found.keys()
+    assert all(found.values())
