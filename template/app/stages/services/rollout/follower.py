@@ -3,10 +3,6 @@
 While the database is away the last pins stay as they are, and so they do when this is stopped.
 """
 
-import http.client
-import shlex
-import socket
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,87 +10,17 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from app.stages.services.rollout import pins as files
+from app.stages.services.rollout.pins import (
+    Files,
+    TooManyReleases,
+    caddyfile,
+    put,
+    upstreams_of,
+)
 from app.stages.services.rollout.store import Pins, Store
 
 PULSE_SECONDS = 5
-ANSWER_SECONDS = 30
 Say = Callable[[str], None]
-
-
-class NotReloaded(Exception):
-    """Caddy runs on with what it had."""
-
-
-class OverSocket(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(ANSWER_SECONDS)
-        self.sock.connect(str(self.path))
-
-
-@dataclass
-class Caddy:
-    """The gateway beside us: its Caddyfile, and the socket that it's told through."""
-
-    file: Path
-    reload_command: str = ""
-
-    @property
-    def socket(self) -> Path:
-        return self.file.parent.absolute() / "admin.sock"
-
-    @property
-    def pins(self) -> Path:
-        return self.file.parent.absolute() / "pins"
-
-    def write(self, text: str) -> bool:
-        """Write the Caddyfile; says whether it's another than before."""
-        if self.file.exists() and self.file.read_text("utf-8") == text:
-            return False
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.file.with_suffix(".new")
-        draft.write_text(text, "utf-8")
-        draft.replace(self.file)
-        return True
-
-    def reload(self) -> None:
-        """Let Caddy take the file up. One that is as before costs it nothing.
-
-        Raises `NotReloaded`.
-        """
-        if self.reload_command:
-            self.reload_by_command()
-        else:
-            self.reload_by_socket()
-
-    def reload_by_command(self) -> None:
-        done = subprocess.run(  # noqa: S603  # Whoever starts us says it.
-            shlex.split(self.reload_command), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise NotReloaded(f"{self.reload_command} failed: {done.stderr.strip()[-300:]}")
-
-    def reload_by_socket(self) -> None:
-        """Caddy reads the file itself, with its own environment."""
-        connection = OverSocket(self.socket)
-        headers = {"Content-Type": "text/caddyfile"}
-        try:
-            connection.request("POST", "/load", self.file.read_bytes(), headers)
-            answer = connection.getresponse()
-            said = answer.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
-            raise NotReloaded(f"Caddy doesn't answer at {self.socket}: {error!r}") from None
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise NotReloaded(f"Caddy refuses the Caddyfile: {said.strip()[:300]}")
 
 
 @dataclass
@@ -102,7 +28,7 @@ class Follower:
     """What brings the pins to one gateway."""
 
     store: Store
-    caddy: Caddy
+    file: Path
     base: str
     template: str
     domain: str
@@ -110,26 +36,20 @@ class Follower:
     say: Say
     version: int = -1
     problem: str = ""
-    loaded: bool = False
-    release: str | None = None
     silent_until: float = field(default=0, repr=False)
 
-    def text(self, pins: Pins) -> str:
-        upstreams = files.upstreams_of(self.template, pins.releases)
-        caddy = self.caddy
-        return files.caddyfile(self.base, pins, caddy.pins, caddy.socket, upstreams, self.domain)
+    @property
+    def folder(self) -> Path:
+        return self.file.parent.absolute()
 
     def prepare(self) -> None:
-        """Before Caddy starts: a Caddyfile, with the pins if they can be had."""
+        """Before Caddy starts: its Caddyfile, and the pins if they can be had."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        put(self.file, caddyfile(self.base, self.folder, self.domain))
         try:
-            pins = self.asked()
+            self.take_up(self.asked())
         except DBAPIError as error:
-            self.say(f"The database is away: {error.orig}".strip())
-            if not self.caddy.file.exists():
-                self.caddy.write(self.text(Pins()))
-            return
-        files.write(self.caddy.pins, pins)
-        self.caddy.write(self.text(pins))
+            self.note_away(error)
 
     def asked(self) -> Pins:
         return self.store.pins() if self.store.is_prepared() else Pins()
@@ -145,29 +65,27 @@ class Follower:
             self.store.follows(self.name, self.version, self.problem)
             self.silent_until = time.monotonic() + PULSE_SECONDS
         except DBAPIError as error:
-            self.store.close()
-            if self.problem != "database":
-                self.say(f"The database is away, the last pins stay: {error.orig}".strip())
-            self.problem = "database"
+            self.note_away(error)
+
+    def note_away(self, error: DBAPIError) -> None:
+        self.store.close()
+        if self.problem != "database":
+            self.say(f"The database is away, the last pins stay: {error.orig}".strip())
+        self.problem = "database"
 
     def take_up(self, pins: Pins) -> None:
-        """First the releases that there are, then who gets which: a pin has somewhere to lead."""
-        problem = self.problem
+        """Make the files as the pins are, and say what was in the way."""
+        before = self.problem
         try:
-            if self.caddy.write(self.text(pins)) or not self.loaded:
-                self.loaded = False
-                self.caddy.reload()
-            self.loaded, self.release, self.problem = True, pins.release, ""
-        except NotReloaded as error:
+            Files(self.folder).write(pins, upstreams_of(self.template, pins.releases))
+        except (OSError, TooManyReleases) as error:
             self.problem = str(error)
-            if self.problem != problem:
-                self.say(self.problem)
-        if not self.problem or self.release == pins.release:
-            files.write(self.caddy.pins, pins)
-        self.silent_until = 0
-        if not self.problem:
-            self.version = pins.version
-            self.say(described(pins))
+            if self.problem != before:
+                self.say(f"The pins can't be taken over: {error}")
+                self.silent_until = 0
+            return
+        self.problem, self.version, self.silent_until = "", pins.version, 0
+        self.say(described(pins))
 
     def follow(self, every: float, over: Callable[[], bool]) -> None:
         """Until we're told to stop."""

@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.stages.services.gateway import WRITTEN_TO
-from app.stages.services.rollout.follower import Caddy, Follower
+from app.stages.services.rollout.follower import Follower
 from app.stages.services.rollout.opening import (
     cli,
     plain_refusals,
@@ -25,16 +25,12 @@ from app.stages.services.rollout.store import Store
     "--file",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The Caddyfile to write, which Caddy runs with. The pins are in pins/ beside it, and the "
-    "socket that Caddy listens at for us is admin.sock.",
+    help="The Caddyfile to write, which Caddy runs with; pins/ and slots/ are beside it.",
 )
 @click.option(
     "--base",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help=f"The Caddyfile to start from. Default: {WRITTEN_TO}",
-)
-@click.option(
-    "--reload", "reload_command", default="", help="A command, if it can't be told by the socket."
 )
 @click.option("--name", help="What this gateway is called. Default: the host's name.")
 @click.option(
@@ -47,12 +43,12 @@ from app.stages.services.rollout.store import Store
 @click.option("--once", is_flag=True, help="Write the files before Caddy starts, and end.")
 @with_appcontext
 def follow_command(
-    file: Path, base: Path | None, reload_command: str, name: str | None, every: float, once: bool
+    file: Path, base: Path | None, name: str | None, every: float, once: bool
 ) -> None:
     """Bring the pins from the database to the Caddy beside us, for as long as we run.
 
-    While the database is away, and after this ended, Caddy goes on with the last ones. A wave
-    begins and ends without a reload; Caddy is reloaded when a release comes or goes.
+    While the database is away, and after this ended, Caddy goes on with the last ones. It's never
+    reloaded: it looks at files. Start Caddy anew when your own Caddyfile has changed.
     """
     settings = current_app.config["SETTINGS"]
     found = base or Path(current_app.root_path).parent / WRITTEN_TO
@@ -61,7 +57,7 @@ def follow_command(
     with plain_refusals(), Store(state_url(writing=False)) as store:
         follower = Follower(
             store,
-            Caddy(file, reload_command),
+            file,
             found.read_text("utf-8"),
             template(),
             settings.tenant_domain,

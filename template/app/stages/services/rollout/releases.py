@@ -21,7 +21,7 @@ from app.stages.services.rollout.opening import (
 from app.stages.services.rollout.store import Store
 from app.stages.services.settings import SERVICES
 
-PLACES = re.compile(r"[^\s:]+:\d+( [^\s:]+:\d+)*")
+PLACE = re.compile(r"[^\s:/{}]+:\d{1,5}")
 
 
 @cli.command("adopt")
@@ -60,7 +60,7 @@ def adopt_command(release: str, at: tuple[str, ...], who: str | None, why: str) 
     multiple=True,
     required=True,
     metavar="SERVICE=HOST:PORT",
-    help="Where a service of it answers; several instances with spaces in between.",
+    help="Where a service of it answers: one address, if need be of a load balancer.",
 )
 @with_appcontext
 def release_command(release: str, at: tuple[str, ...]) -> None:
@@ -74,7 +74,7 @@ def upstreams_from(at: Sequence[str]) -> dict[str, str]:
     found = {}
     for one in at:
         service, _, place = one.partition("=")
-        if service not in SERVICES or not PLACES.fullmatch(place):
+        if service not in SERVICES or not PLACE.fullmatch(place):
             raise Refused(
                 f"--at {one}: must be SERVICE=HOST:PORT, with one of {', '.join(SERVICES)}."
             )
