@@ -1,6 +1,7 @@
 """How the modules are written."""
 
 import re
+import shutil
 
 import hcl2
 import pytest
@@ -57,7 +58,9 @@ def test_the_provider_may_be_of_two_majors(folder):
     assert 'version = ">= 5.100, < 7"' in (folder / "versions.tf").read_text()
 
 
-@pytest.mark.parametrize("path", sorted(MODULES.rglob("*.tf")), ids=lambda path: path.parent.name)
-def test_a_file_can_be_read_without_terraform(path):
-    """What is left of the checks where Terraform isn't installed; checkov is the other half."""
-    assert isinstance(hcl2.loads(path.read_text()), dict)
+def test_every_file_can_be_read_without_terraform():
+    """What is left of these checks where Terraform isn't installed; checkov is the other half."""
+    if shutil.which("terraform"):
+        pytest.skip("python-hcl2: Terraform is here, and reads the files itself")
+    for path in MODULES.rglob("*.tf"):
+        assert isinstance(hcl2.loads(path.read_text()), dict), path

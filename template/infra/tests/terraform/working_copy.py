@@ -32,7 +32,17 @@ PROJECT = {
 }
 # Terraform merges a file of this name into the others.
 OVERRIDE = "emulator_override.tf"
+# One version for all, so that a new one isn't found by a pipeline that nobody touched.
 PROVIDER = """
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "5.100.0"
+    }
+  }
+}
+
 provider "aws" {
   access_key                  = "testing"
   secret_key                  = "testing"
