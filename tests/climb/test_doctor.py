@@ -29,6 +29,13 @@ def test_edits_are_listed_and_are_no_fault(project):
     assert "Differs from the template: merged in each climb:\n  app/turns.py" in doctor(project)
 
 
+def test_a_folder_in_the_place_of_a_file_is_listed(project):
+    (project.root / "gunicorn.conf.py").unlink()
+    project.write("gunicorn.conf.py/ours.py", "# Ours.\n")
+
+    assert "Differs from the template: merged in each climb:\n  gunicorn" in doctor(project)
+
+
 def test_what_is_the_teams_is_told_apart(project):
     project.write("README.md", "# Ours\n")
     (project.root / "app/features/plans.toml").unlink()

@@ -97,7 +97,7 @@ def compare(fresh: Path, findings: Findings) -> None:
             continue
         if not here.exists():
             findings.missing.append(path)
-        elif here.read_bytes() != file.read_bytes():
+        elif not here.is_file() or here.read_bytes() != file.read_bytes():
             findings.differ.append(path)
     findings.wiring += missing_wiring(fresh / "pyproject.toml", PROJECT / "pyproject.toml")
 
