@@ -329,6 +329,25 @@ def test_a_listener_that_wants_to_end_the_process_only_fails(make_service, acme_
     assert waiting(billing) == 0
 
 
+def test_a_listener_that_is_new_hears_earlier_events_by_a_replay(make_service, acme_there):
+    """Workers of the release before didn't know it, so for them nobody was left to tell."""
+    features, billing = make_service("features"), make_service("billing")
+    old = Listener("old")
+    open_doors(features, acme_there, "front")
+    ship(features)
+    before = Worker(billing)
+    before.turn()
+    before.die()
+    new = Listener("new")
+
+    result = features.test_cli_runner().invoke(args=["events", "replay", "--since", "1h"])
+    ship(features)
+    Worker(billing).turn()
+
+    assert result.output == "1 will be delivered again.\n"
+    assert (old.heard, new.heard) == (["front"], ["front"])
+
+
 def test_a_database_that_is_away_costs_no_event_an_attempt(make_service, acme_there, monkeypatch):
     features, billing = make_service("features"), make_service("billing")
     listener = Listener()
