@@ -119,7 +119,7 @@ def look(targets: dict[str, str], pages: dict[str, str], steps: str) -> None:
         finally:
             os.killpg(system.pid, signal.SIGINT)
             try:
-                system.wait(timeout=40)
+                system.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(system.pid, signal.SIGKILL)
                 raise

@@ -14,11 +14,12 @@ import click
 
 from app.dev.command import open_port
 from app.dev.postgres import somebody_listens
-from app.dev.processes import PATIENCE_SECONDS, Process, Processes, say
+from app.dev.processes import Process, Processes, say
 from app.stages.services.dev_leftovers import dies_with_us
 
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green")
 LOOK_SECONDS = 0.1
+STOP_SECONDS = 25  # Gunicorn gives its requests 20, and ends its own children then.
 START_SECONDS = 120  # Eight Python processes at once, on a machine that has other work.
 
 
@@ -170,5 +171,5 @@ class System(Processes):
                 for part in step:
                     part.ask_to_stop()
                 for part in step:
-                    part.see_that_it_goes(PATIENCE_SECONDS)
+                    part.see_that_it_goes(STOP_SECONDS)
         self.note.unlink(missing_ok=True)
