@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from tests.helm.chart import CHART, render, values_of
+from tests.helm.chart import CHART, Rendered, render, values_of
 from tests.image import containers
 from tests.image.backing import Backing, secrets_of
 from tests.image.cluster import Cluster
@@ -75,11 +75,16 @@ def secrets(backing) -> dict[str, dict[str, str]]:
     return secrets_of(backing)
 
 
+def installed(app_image: str, **more) -> Rendered:
+    """The chart with the values of development and one release."""
+    follow = {"gateway": {"follow": {"enabled": True}}}
+    values = values_of("dev", follow, more) | {"releases": {"r1": {"image": app_image}}}
+    return render(values)
+
+
 @pytest.fixture(scope="session")
 def cluster(podman, secrets, app_image, caddy_image) -> Cluster:
-    """The chart with the values of development and one release, nothing of it started yet."""
-    follow = {"gateway": {"follow": {"enabled": True}}}
-    values = values_of("dev", follow) | {"releases": {"r1": {"image": app_image}}}
-    cluster = Cluster(podman, NETWORK, render(values))
+    """What is installed, nothing of it started yet."""
+    cluster = Cluster(podman, NETWORK, installed(app_image))
     cluster.keep(secrets)
     return cluster

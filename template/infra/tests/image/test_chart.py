@@ -7,7 +7,7 @@ import pytest
 
 from tests.helm.chart import SERVICES
 from tests.image.cluster import status_of, terminate
-from tests.image.conftest import FIGURES
+from tests.image.conftest import FIGURES, installed
 from tests.tools import in_app
 
 NET_BIND_SERVICE = 1 << 10
@@ -76,6 +76,19 @@ def test_every_container_is_nobody_and_may_nothing(cluster, system):
             assert cluster.podman.inspect(container)["HostConfig"]["ReadonlyRootfs"], container
             used = cluster.memory(container)
             FIGURES.append(f"{used:6.0f} MiB used by {container}")
+
+
+def test_a_rollout_runs_as_a_job_and_the_gateway_hears_of_it(cluster, system, app_image):
+    """The job that `python3 -m scripts.delivery bring` starts, as the owner of auth's tables."""
+    words = ["flask", "rollout", "adopt", "r1", "--why", "the first"]
+    job = installed(app_image, rollout={"run": words}).named("Job", "rollout")
+
+    assert "Everybody has r1." in cluster.run(job)
+
+    deadline = time.monotonic() + 30
+    while "everybody has r1" not in cluster.log("gateway-follow"):
+        assert time.monotonic() < deadline, cluster.log("gateway-follow")
+        time.sleep(0.2)
 
 
 def test_a_service_leaves_in_peace(cluster, system):
