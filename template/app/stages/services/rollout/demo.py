@@ -88,7 +88,13 @@ class Visits:
 
 
 @cli.command("demo")
-@click.option("--tenants", default=40, show_default=True, type=click.IntRange(10, 500))
+@click.option(
+    "--tenants",
+    default=40,
+    show_default=True,
+    type=click.IntRange(10, 500),
+    help="How many tenants there are.",
+)
 @click.option("--healthy", is_flag=True, help="The new release has no fault: it goes through.")
 @with_appcontext
 def demo_command(tenants: int, healthy: bool) -> None:
