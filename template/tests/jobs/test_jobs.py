@@ -1,9 +1,11 @@
 """Jobs: there exactly if the business is, run in the tenant that asked, tried again, given up."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import orjson
 import pytest
 import time_machine
+from huey.serializer import SignedSerializer
 from sqlalchemy import func, select, update
 
 from app import jobs, queue
@@ -241,3 +243,36 @@ def pretend(job_id, company, **values):
     with company.serving():
         db.session.execute(update(Job).where(Job.id == job_id).values(**values))
         db.session.commit()
+
+
+class Bomb:
+    """What runs code of its own choice when it's unpickled."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return open, (self.file, "w")
+
+
+def test_a_message_runs_no_code_but_a_task_of_ours(app, tmp_path):
+    """Services share the key and the Redis, so one that was broken into must not reach the rest."""
+    queue, file = app.extensions["queue"], tmp_path / "exploded"
+    key = app.config["SETTINGS"].secret_key
+    queue.storage.enqueue(SignedSerializer(secret=key).serialize(Bomb(str(file))))
+
+    with pytest.raises(orjson.JSONDecodeError):
+        queue.dequeue()
+
+    assert not file.exists()
+
+
+def test_a_message_for_later_arrives_as_it_was(app):
+    made, at = app.extensions["queue"], datetime(2026, 1, 31, 12, 0, 0, 1)  # noqa: DTZ001  # Huey's own.
+    task = made.task(name="a_task")(print).s("a", eta=at, retries=3, retry_delay=1.5, priority=2)
+
+    arrived = made.deserialize_task(made.serialize_task(task))
+
+    assert (arrived.id, arrived.args, arrived.kwargs) == (task.id, ("a",), {})
+    assert (arrived.eta, arrived.retries, arrived.retry_delay) == (task.eta, 3, 1.5)
+    assert arrived.priority == 2
