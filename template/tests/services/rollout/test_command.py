@@ -504,3 +504,17 @@ def test_a_command_that_is_killed_goes_on_where_it_was(
             "SELECT visits, count(*) FROM rollout.tenants GROUP BY 1"
         )
         assert dict(map(tuple, visits)) == {1: 20}
+
+
+def test_production_needs_nothing_of_development():
+    """Its image has neither a PostgreSQL nor a Caddy from a wheel."""
+    asked = (
+        "import sys; import app.stages.services.rollout.command; "
+        "print([name for name in sys.modules if name.startswith('app.dev')])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"

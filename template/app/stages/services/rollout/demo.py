@@ -8,14 +8,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 import urllib3
 from flask.cli import with_appcontext
 from urllib3.exceptions import HTTPError
 
-from app.stages.services.rollout.demo_system import NEW, OLD, TwoReleases
 from app.stages.services.rollout.opening import cli, plain_refusals
+
+if TYPE_CHECKING:
+    from app.stages.services.rollout.demo_system import TwoReleases
 
 WAVES = """
 [[wave]]
@@ -103,6 +106,9 @@ def demo_command(tenants: int, healthy: bool) -> None:
     Real servers, databases and gateway, in a folder that is gone at the end; yours aren't touched.
     Takes a minute or two.
     """
+    # Production has these commands, too, and none of what development needs.
+    from app.stages.services.rollout.demo_system import NEW, OLD, TwoReleases
+
     with plain_refusals(), ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="rollout-")))
         folder.chmod(0o755)  # PostgreSQL may run as somebody else.
@@ -115,7 +121,7 @@ def demo_command(tenants: int, healthy: bool) -> None:
         stack.callback(visits.stop)
         visits.start()
         time.sleep(3)
-        entered, ended, code = rolled_out(system)
+        entered, ended, code = rolled_out(system, NEW)
         time.sleep(4)
         visits.stop()
         click.echo(f"\n{system.flask(OLD, 'status')}")
@@ -125,13 +131,23 @@ def demo_command(tenants: int, healthy: bool) -> None:
         raise click.ClickException(f"flask rollout start ended with {code}, not with {wanted}.")
 
 
-def rolled_out(system: TwoReleases) -> tuple[float, float, int]:
+def rolled_out(system: "TwoReleases", release: str) -> tuple[float, float, int]:
     """Run `flask rollout start`; says when the first wave had the release, and when it was over."""
     file = system.folder / "waves.toml"
     file.write_text(WAVES)
-    words = ["start", NEW, "--scrape", "--every", "0.5", "--waves", str(file), "--why", "the demo"]
+    words = [
+        "start",
+        release,
+        "--scrape",
+        "--every",
+        "0.5",
+        "--waves",
+        str(file),
+        "--why",
+        "the demo",
+    ]
     click.echo(f"$ flask rollout {' '.join(words[:-2])}")
-    process = system.run("start", system.rollout(*words), system.env(NEW, "auth"), NEW)
+    process = system.run("start", system.rollout(*words), system.env(release, "auth"), release)
     log, said, entered = system.folder / "start.log", 0, 0.0
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:

@@ -131,7 +131,7 @@ class TwoReleases:
     def answering(self, release: str) -> Callable[[], bool]:
         """Whether a release serves people: each service is ready, and the first visit went well.
 
-        That visit is what a pipeline's smoke test does. The services fetch each other's keys then.
+        That visit is what a pipeline's smoke test does.
         """
         http = urllib3.PoolManager(retries=False, timeout=10)
         page = f"http://127.0.0.1:{self.ports[release]['features']}/t/{self.slugs[0]}{self.path}"

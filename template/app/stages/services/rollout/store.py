@@ -26,7 +26,7 @@ from app.stages.services.rollout.errors import Refused
 from app.stages.services.rollout.waves import Customer, Waves
 
 DRIVING = 0x57A6E4012
-FOLLOWED_SECONDS = 30  # A gateway that has said nothing for so long isn't there any more.
+FOLLOWED_SECONDS = 20  # A gateway that has said nothing for so long isn't there any more.
 CUSTOMERS = """
     SELECT auth_tenants.id, auth_tenants.slug, count(auth_memberships.user_id) AS members
     FROM auth_tenants LEFT JOIN auth_memberships ON auth_memberships.tenant_id = auth_tenants.id
