@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -27,8 +28,8 @@ def system(cluster, migrated):
     assert migrated
     began = time.monotonic()
     deployments = cluster.manifests.of("Deployment")
-    for deployment in deployments:
-        cluster.play(deployment)
+    with ThreadPoolExecutor(3) as several:
+        list(several.map(cluster.play, deployments))
     for deployment in deployments:
         cluster.wait(deployment)
     FIGURES.append(f"{time.monotonic() - began:6.1f} s  until every probe of the chart says yes")
@@ -89,6 +90,8 @@ def test_a_rollout_runs_as_a_job_and_the_gateway_hears_of_it(cluster, system, ap
     while "everybody has r1" not in cluster.log("gateway-follow"):
         assert time.monotonic() < deadline, cluster.log("gateway-follow")
         time.sleep(0.2)
+    # With the Caddyfile that the follower wrote, everybody is still served.
+    assert "BAD" not in cluster.run(cluster.manifests.named("Pod", "smoke"))
 
 
 def test_a_service_leaves_in_peace(cluster, system):
