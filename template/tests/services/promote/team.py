@@ -55,6 +55,8 @@ ARRAYS = """
         sa.Column("words", postgresql.ARRAY(sa.Text())),
         sa.Column("found", postgresql.TSVECTOR()),
     )
+    op.execute("CREATE MATERIALIZED VIEW labels_counted AS SELECT count(*) AS labels FROM labels")
+    op.execute('CREATE MATERIALIZED VIEW "Doubled" AS SELECT 2 * labels FROM labels_counted')
 
 
 def downgrade"""

@@ -121,6 +121,9 @@ def test_tables_that_only_postgresql_knows_travel_too(arrays, world):
     finish(world.source, plain)
 
     assert world.rows("features", labels) == world.rows(None, labels)
+    engine = create_engine(world.targets["features"], poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        assert connection.scalar(text('SELECT * FROM "Doubled"')) == 4
 
 
 def test_the_old_database_stays_as_it_was(world):

@@ -87,6 +87,12 @@ COUNTED = """
 SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences
 WHERE schemaname = current_schema() AND increment_by > 0
 """
+# They were made of empty tables. One that is made of another was made after it.
+KEPT_VIEWS = """
+SELECT oid::regclass::text FROM pg_class
+WHERE relkind = 'm' AND relnamespace = current_schema()::regnamespace
+ORDER BY pg_class.oid
+"""
 ELSEWHERE = """
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> current_schema()
@@ -267,6 +273,8 @@ class PostgresSide(Side):
         for name, here in self.counted().items():
             if (there := counted.get(name, 0)) > here:
                 self.rows("SELECT setval(%s, %s)", quoted(name), there)
+        for (view,) in self.rows(KEPT_VIEWS):
+            self.execute(f"REFRESH MATERIALIZED VIEW {view}")
 
     def counted(self) -> dict[str, int]:
         return dict(self.rows(COUNTED))

@@ -130,7 +130,7 @@ class Side(ABC):
     @abstractmethod
     def settle(self, counted: dict[str, int]) -> None:
         """Set the sequences beyond their rows, and those that `counted` names at least so far;
-        and see that no row refers to one that isn't there."""
+        fill the views that keep rows; and see that no row refers to one that isn't there."""
 
     @abstractmethod
     def analyse(self) -> None:
