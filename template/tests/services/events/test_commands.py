@@ -106,6 +106,22 @@ def test_one_dead_letter_is_replayed_by_the_events_id(features, billing, acme_th
     assert run(features, "list", "--dead").output == "None is dead.\n"
 
 
+def test_what_died_in_the_prototype_is_listed_and_replayed_too(features, acme_there):
+    """Promote brings it in the outbox."""
+    publish(features, acme_there, "door opened")
+    with features.app_context():
+        row = db.session.scalars(select(OutboxRow)).one()
+        row.state, row.error = "dead", "No such door."
+        db.session.commit()
+
+    listed = run(features, "list", "--dead").output
+    replayed = run(features, "replay", "--all-dead").output
+
+    assert listed.endswith("door opened  acme\n    No such door.\n1 dead.\n")
+    assert replayed == "1 will be delivered again.\n"
+    assert ship(features) == 1
+
+
 def test_what_was_published_since_a_moment_is_shipped_again(features, acme_there):
     with time_machine.travel(now() - timedelta(hours=3)):
         publish(features, acme_there, "door opened")

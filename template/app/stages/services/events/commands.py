@@ -47,12 +47,20 @@ def list_command(dead: bool, tenant: str | None, name: str | None, limit: int) -
     """Show this service's events, or the dead letters of all services."""
     with plain_errors():
         if dead and on_streams():
-            show_letters(tenant, name, limit)
+            show_dead(tenant, name, limit)
         else:
             show_outbox(tenant, name, limit, dead=dead)
 
 
-def show_letters(tenant: str | None, name: str | None, limit: int) -> None:
+def show_dead(tenant: str | None, name: str | None, limit: int) -> None:
+    """The dead letters, and what was given up in the prototype: the outbox has kept that."""
+    earlier = rows_of(tenant, name, limit, dead=True)
+    show_rows(earlier)
+    count = len(earlier) + show_letters(tenant, name, limit)
+    click.echo(f"{count} dead." if count else "None is dead.")
+
+
+def show_letters(tenant: str | None, name: str | None, limit: int) -> int:
     found = [
         letter
         for letter in letters.every(streams.redis())
@@ -66,7 +74,7 @@ def show_letters(tenant: str | None, name: str | None, limit: int) -> None:
         click.echo(f"    event {letter.event.id if letter.event else '(unreadable)'}")
         click.echo(f"    for {letter.listener or letter.group}, attempts: {letter.attempts}")
         click.echo(f"    {letter.error}")
-    click.echo(f"{len(found)} dead." if found else "None is dead.")
+    return len(found)
 
 
 def slug_of(letter: letters.Letter) -> str:
@@ -78,6 +86,13 @@ def named(letter: letters.Letter) -> str:
 
 
 def show_outbox(tenant: str | None, name: str | None, limit: int, *, dead: bool) -> None:
+    found = rows_of(tenant, name, limit, dead=dead)
+    show_rows(found)
+    if not found:
+        click.echo("None.")
+
+
+def rows_of(tenant: str | None, name: str | None, limit: int, *, dead: bool) -> list[OutboxRow]:
     rows = select(OutboxRow).order_by(OutboxRow.id.desc()).limit(limit)
     if dead:
         rows = rows.where(OutboxRow.state == "dead")
@@ -85,14 +100,15 @@ def show_outbox(tenant: str | None, name: str | None, limit: int, *, dead: bool)
         rows = rows.where(OutboxRow.tenant_slug == tenant)
     if name is not None:
         rows = rows.where(OutboxRow.name == name)
-    found = list(db.session.scalars(rows))
-    for row in reversed(found):
+    return list(db.session.scalars(rows))[::-1]
+
+
+def show_rows(found: list[OutboxRow]) -> None:
+    for row in found:
         click.echo(
             f"{row.id}  {row.at:%Y-%m-%d %H:%M:%S}  {row.state:9}  {row.name}  "
             f"{row.tenant_slug or '-'}" + (f"\n    {row.error}" if row.error else "")
         )
-    if not found:
-        click.echo("None.")
 
 
 @cli.command("replay")
@@ -115,6 +131,8 @@ def replay_command(which: str | None, all_dead: bool, since: datetime | None) ->
             count = ship_again(OutboxRow.at >= since)
         elif on_streams():
             count = replay_letters(which)
+            if all_dead:
+                count += ship_again(OutboxRow.state == "dead")
         else:
             count = ship_again(OutboxRow.state == "dead" if which is None else id_is(which))
         if which is not None and not count and on_streams():
