@@ -29,8 +29,9 @@ PASSING = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GA
 class Failed(Exception):
     """One try didn't bring an answer. The text says why; `again` whether another might."""
 
-    def __init__(self, reason: str, *, again: bool, away: bool) -> None:
+    def __init__(self, reason: str, *, again: bool, away: bool, answered: bool = False) -> None:
         super().__init__(reason)
+        self.answered = answered  # It refused the question, so it's there.
         self.again = again
         self.away = away  # It's the neighbour's failure, not that of the question.
 
@@ -120,6 +121,7 @@ def good(response: BaseHTTPResponse) -> bytes:
         f"it answered {response.status}{reason_in(response)}",
         again=response.status in PASSING,
         away=response.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        answered=response.status < HTTPStatus.INTERNAL_SERVER_ERROR,
     )
 
 
@@ -134,6 +136,8 @@ def reason_in(response: BaseHTTPResponse) -> str:
 def note(service: str, breaker: Breaker, failure: Failed) -> None:
     if failure.away and breaker.failed():
         log.warning("neighbour left alone", service=service, reason=str(failure))
+    if failure.answered and breaker.succeeded():
+        log.info("neighbour is back", service=service)
 
 
 def failed(service: str, path: str, reason: str, tries: int) -> Unavailable:

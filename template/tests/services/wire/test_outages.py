@@ -131,6 +131,24 @@ def test_a_neighbour_that_is_back_is_asked_again(features, neighbour, capsys):
     assert find(features) is None
 
 
+def test_a_neighbour_that_refuses_a_question_is_back(features, neighbour):
+    """One bad question after the rest doesn't keep the good ones waiting for another."""
+    neighbour.answers = [("500 INTERNAL SERVER ERROR", b"")] * breaker.FAILURES + [
+        ("422 UNPROCESSABLE ENTITY", b""),
+        GOOD,
+    ]
+    for _ in range(breaker.FAILURES):
+        with pytest.raises(Unavailable):
+            find(features)
+    features.extensions["breakers"]["auth"].rests_until = 0
+    with pytest.raises(Unavailable):
+        find(features)
+
+    find(features)
+
+    assert neighbour.asked == breaker.FAILURES + 2
+
+
 def test_a_question_that_is_wrong_does_not_count_against_the_neighbour(features, neighbour):
     neighbour.answers = [("422 UNPROCESSABLE ENTITY", b"")]
     for _ in range(breaker.FAILURES + 1):
