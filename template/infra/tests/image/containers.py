@@ -35,6 +35,8 @@ default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+tmp_dir = "{folder}/tmp"
+lock_type = "file"
 [network]
 network_backend = "netavark"
 network_config_dir = "{folder}/networks"
