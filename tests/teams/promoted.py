@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.cookiejar import CookieJar
@@ -109,7 +110,7 @@ def look(targets: dict[str, str], pages: dict[str, str], steps: str) -> None:
             command, env=os.environ | urls, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            wait_for(f"http://127.0.0.1:{port}/readyz")
+            wait_for(f"http://127.0.0.1:{port}/readyz", system)
             walk(f"http://127.0.0.1:{port}", steps)
             if pages:
                 visit(f"http://127.0.0.1:{port}", pages)
@@ -117,7 +118,8 @@ def look(targets: dict[str, str], pages: dict[str, str], steps: str) -> None:
             print(Path("instance/system.log").read_text("utf-8")[-9000:], file=sys.stderr)
             raise
         finally:
-            os.killpg(system.pid, signal.SIGINT)
+            with suppress(ProcessLookupError):
+                os.killpg(system.pid, signal.SIGINT)
             try:
                 system.wait(timeout=60)
             except subprocess.TimeoutExpired:
@@ -156,9 +158,11 @@ def read(browser: OpenerDirector, url: str, body: bytes | None = None) -> str:
             ) from None
 
 
-def wait_for(url: str) -> None:
+def wait_for(url: str, system: "subprocess.Popen[bytes]") -> None:
+    """Wait until it answers; if it has ended, whoever answers there is somebody else."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    reason: object = "it ended"
+    while time.monotonic() < deadline and system.poll() is None:
         try:
             build_opener().open(url, timeout=5).read()
             return
