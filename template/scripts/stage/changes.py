@@ -1,9 +1,10 @@
 """What an update did to each file: new, changed, gone, in conflict, or a binary replaced."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from scripts.stage import engine
@@ -30,9 +31,9 @@ class Changes:
         return any(vars(self).values())
 
     def lines(self) -> list[str]:
-        """One line a file; files of one new folder share a line."""
+        """One line a file; those of a folder that is new share one."""
         kinds = {
-            "new": by_folder(self.new),
+            "new": by_new_folder(self.new),
             "IGNORED": by_folder(self.ignored),
             "changed": self.changed,
             "GONE": self.gone,
@@ -66,6 +67,22 @@ class Changes:
                 "yours. Yours comes back with: git restore --source=HEAD PATH"
             )
         return said
+
+
+def by_new_folder(paths: list[str]) -> list[str]:
+    """All that comes in a folder which this project doesn't have yet is one line."""
+    inside = Counter(filter(None, map(topmost_new_folder, paths)))
+    folders = [f"{folder}/ ({counted(count)})" for folder, count in sorted(inside.items())]
+    return by_folder([path for path in paths if not topmost_new_folder(path)]) + folders
+
+
+def counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"
+
+
+def topmost_new_folder(path: str) -> str:
+    folders = (folder.as_posix() for folder in reversed(PurePosixPath(path).parents[:-1]))
+    return next((folder for folder in folders if not (PROJECT / folder).is_dir()), "")
 
 
 def by_folder(paths: list[str]) -> list[str]:
