@@ -18,6 +18,7 @@ import os, signal, sys
 from scripts.stage import __main__ as command, carry
 write, left = carry.write, int(sys.argv.pop(1))
 sent = getattr(signal, sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Whoever runs in the background has none.
 def write_until(*files):
     global left
     if left == 0:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -97,17 +98,18 @@ class Team:
         """Run a command in the project as people do, in the project's own environment.
 
         And with temporary files of its own: pytest shuts the folder that all of its runs share,
-        and another team's PostgreSQL, which runs as somebody else, may be in there.
+        and another team's PostgreSQL, which runs as somebody else, may be in there. Its name is
+        short, for a browser makes a socket in it.
         """
-        temporary = self.project.root.parent / "temporary"
-        temporary.mkdir(exist_ok=True)
-        done = subprocess.run(
-            shlex.split(command),
-            cwd=self.project.root,
-            env=environment() | {"TMPDIR": str(temporary)} | settings,
-            capture_output=True,
-            text=True,
-        )
+        with TemporaryDirectory(prefix="team-", ignore_cleanup_errors=True) as temporary:
+            Path(temporary).chmod(0o755)
+            done = subprocess.run(
+                shlex.split(command),
+                cwd=self.project.root,
+                env=environment() | {"TMPDIR": temporary} | settings,
+                capture_output=True,
+                text=True,
+            )
         assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
