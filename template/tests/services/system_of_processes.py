@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -109,11 +109,13 @@ class System:
         """End some of its processes, and wait until `flask dev` has noticed.
 
         Gunicorn's children, too: they'd keep its port for as long as their requests may take.
+        After it, for it would replace them.
         """
         for name in names:
             parent = self.processes[name]
-            for pid in (*alive.children_of(parent), parent):
-                os.kill(pid, how)
+            for pid in (parent, *alive.children_of(parent)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, how)
         self.wait_for(lambda: not set(names) & set(self.processes))
 
     def touch(self) -> None:

@@ -45,23 +45,24 @@ def two_services(folder: Path) -> Iterator[tuple[Flask, Auth, Tenant]]:
     whole = create_app({"app_env": "testing", "database_url": url})
     migrate.upgrade(whole)
     tenant = found(whole, "acme", "Acme", "ada@acme.test", "Ada").tenant
-    made: dict[str, Flask] = {}
-    publisher = make_server("127.0.0.1", 0, lambda *request: made["features"](*request))
+    product = {"app_env": "testing", "serves": "features", "signing_keys": [keys.new_key()]}
+    # Auth fetches the product's keys when it starts, and the product wants auth's address.
+    published = create_app(product | NOWHERE)
+    apps = [whole, published]
+    publisher = make_server("127.0.0.1", 0, published)
     threading.Thread(target=publisher.serve_forever, daemon=True).start()
     server = Auth(folder, url, f"http://127.0.0.1:{publisher.server_port}")
     try:
         server.wait_until_it_serves()
-        made["features"] = create_app(
-            {"app_env": "testing", "serves": "features", "signing_keys": [keys.new_key()]}
-            | NOWHERE
-            | {"auth_url": server.address, "log_level": "ERROR"}
+        apps.append(
+            create_app(product | NOWHERE | {"auth_url": server.address, "log_level": "ERROR"})
         )
-        yield made["features"], server, tenant
+        yield apps[-1], server, tenant
     finally:
         server.stop()
         publisher.shutdown()
         publisher.server_close()
-        for app in (whole, *made.values()):
+        for app in apps:
             close_connections(app)
 
 
