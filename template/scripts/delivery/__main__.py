@@ -4,7 +4,9 @@ python3 -m scripts.delivery changed --since origin/main     which checks a chang
 python3 -m scripts.delivery check billing                   a service's own checks
 python3 -m scripts.delivery name                            what this commit is called
 python3 -m scripts.delivery bill                            the bill of materials (SBOM)
-python3 -m scripts.delivery values add NAME IMAGE           a release beside the others
+python3 -m scripts.delivery deploy add NAME IMAGE ...       a release beside the others
+python3 -m scripts.delivery bring NAME ...                  a release to the tenants
+python3 -m scripts.delivery rollout status                  how that stands, in the cluster
 python3 -m scripts.delivery plan plan.json                  what a Terraform plan would do
 """
 
@@ -16,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scripts.commands import parser_of
 from scripts.delivery import Refused, bill, bring, changed, deploy, plan, release, rollout, values
 
 
@@ -25,20 +28,7 @@ def main(arguments: list[str]) -> None:
 
 
 def wishes(arguments: list[str]) -> argparse.Namespace:
-    first, _, more = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
-        prog="python3 -m scripts.delivery",
-        description=first,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, what: str, do: object) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-        made.set_defaults(do=do)
-        return made
-
+    parser, command = parser_of("python3 -m scripts.delivery", __doc__)
     changing = command("changed", "which checks the changes since a commit need", show_changed)
     changing.add_argument("--since", metavar="COMMIT", help="default: everything is checked")
     checking = command("check", "a service's own tests, on PostgreSQL", check)

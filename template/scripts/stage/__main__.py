@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.commands import parser_of
 from scripts.stage import carry, changes, doctor, note
 from scripts.stage.changes import Changes
 from scripts.stage.project import (
@@ -40,20 +41,7 @@ def main(arguments: list[str]) -> None:
 
 
 def wishes(arguments: list[str]) -> argparse.Namespace:
-    first, _, more = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
-        prog="flask stage",
-        description=first,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, what: str, do: object) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-        made.set_defaults(do=do)
-        return made
-
+    parser, command = parser_of("flask stage", __doc__)
     showing = command("show", "where this project is, and what the next stage would change", show)
     showing.add_argument("--quick", action="store_true", help="don't rehearse the climb")
     climbing = command("climb", "climb to another stage, at the same version", climb)

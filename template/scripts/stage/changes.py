@@ -71,9 +71,10 @@ class Changes:
 
 def by_new_folder(paths: list[str]) -> list[str]:
     """All that comes in a folder which this project doesn't have yet is one line."""
-    inside = Counter(filter(None, map(topmost_new_folder, paths)))
+    folder_of = {path: topmost_new_folder(path) for path in paths}
+    inside = Counter(filter(None, folder_of.values()))
     folders = [f"{folder}/ ({counted(count)})" for folder, count in sorted(inside.items())]
-    return by_folder([path for path in paths if not topmost_new_folder(path)]) + folders
+    return by_folder([path for path in paths if not folder_of[path]]) + folders
 
 
 def counted(files: int) -> str:
