@@ -155,21 +155,7 @@ class Driver:
     # --- What can be in the way ------------------------------------------------------------------
 
     def lagging(self) -> str:
-        """The gateways that don't take over the pins, or nothing once all have."""
-        version = self.store.version()
-        deadline = time.monotonic() + FOLLOW_SECONDS
-        while True:
-            followers = self.store.followers()
-            late = [one for one in followers if one.version < version]
-            if followers and not late:
-                return ""
-            if time.monotonic() > deadline:
-                break
-            self.sleep(min(self.tick, 0.2))
-        if not followers:
-            return "no gateway follows: is `flask rollout follow` running beside it?"
-        shown = ", ".join(f"{one.name} ({one.problem or 'it says nothing'})" for one in late)
-        return f"gateways don't take over the pins: {shown}"
+        return lagging(self.store, self.sleep, self.tick)
 
     def trouble_at_release(self, rollout: Rollout) -> str:
         """A release whose services don't answer is bad, whatever was measured before."""
@@ -233,6 +219,24 @@ class Driver:
         if kind != self.said or now - self.said_at > SAY_SECONDS:
             self.say(what)
             self.said, self.said_at = kind, now
+
+
+def lagging(store: Store, sleep: Callable[[float], None] = time.sleep, tick: float = 0.2) -> str:
+    """The gateways that don't take over the pins, or nothing once all have."""
+    version = store.version()
+    deadline = time.monotonic() + FOLLOW_SECONDS
+    while True:
+        followers = store.followers()
+        late = [one for one in followers if one.version < version]
+        if followers and not late:
+            return ""
+        if time.monotonic() > deadline:
+            break
+        sleep(min(tick, 0.2))
+    if not followers:
+        return "no gateway follows: is `flask rollout follow` running beside it?"
+    names = ", ".join(f"{one.name} ({one.problem or 'it says nothing'})" for one in late)
+    return f"gateways don't take over the pins: {names}"
 
 
 def run_journey(rollout: Rollout) -> str:

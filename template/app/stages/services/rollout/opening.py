@@ -45,6 +45,7 @@ who_option = click.option(
     help="For the record. Default: your name here.",
 )
 why_option = click.option("--why", default="", help="For the record.")
+reason_option = click.option("--why", required=True, help="For the record.")
 source_option = click.option(
     "--scrape",
     is_flag=True,

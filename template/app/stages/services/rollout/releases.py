@@ -13,6 +13,7 @@ from app.stages.services.rollout.opening import (
     cli,
     name_of,
     opened,
+    reason_option,
     release_argument,
     template,
     who_option,
@@ -103,7 +104,7 @@ def refuse_absent(store: Store, release: str) -> None:
 @click.argument("slug")
 @release_argument
 @who_option
-@click.option("--why", required=True, help="For the record.")
+@reason_option
 @with_appcontext
 def pin_command(slug: str, release: str, who: str | None, why: str) -> None:
     """Pin one tenant to a release by hand. Rollouts leave it alone until it's unpinned."""

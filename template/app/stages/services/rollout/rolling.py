@@ -16,13 +16,14 @@ from sqlalchemy.pool import NullPool
 from app.billing.plans import plans as all_plans
 from app.stages.services.rollout import at_releases, migrations, waves
 from app.stages.services.rollout.checking import check_migrations, heads_of_serving
-from app.stages.services.rollout.driver import Driver, End, run_journey
+from app.stages.services.rollout.driver import Driver, End, lagging, run_journey
 from app.stages.services.rollout.errors import Refused
 from app.stages.services.rollout.opening import (
     cli,
     every_option,
     name_of,
     opened,
+    reason_option,
     release_argument,
     source_option,
     template,
@@ -258,7 +259,7 @@ def the_one_underway(store: Store) -> Rollout:
 
 @cli.command("pause")
 @who_option
-@click.option("--why", required=True, help="For the record.")
+@reason_option
 @with_appcontext
 def pause_command(who: str | None, why: str) -> None:
     """Go no further for now; everybody stays where they are."""
@@ -272,7 +273,7 @@ def pause_command(who: str | None, why: str) -> None:
 
 @cli.command("abort")
 @who_option
-@click.option("--why", required=True, help="For the record.")
+@reason_option
 @with_appcontext
 def abort_command(who: str | None, why: str) -> None:
     """Give the rollout up: its tenants have the release before again."""
@@ -289,15 +290,14 @@ def give_up(store: Store, rollout: Rollout, who: str, why: str) -> None:
 
 def wait_for_gateways(store: Store) -> None:
     begun = time.monotonic()
-    driver = Driver(store, NoSource(), "", lambda _: "", lambda _: "", click.echo, 0.2)
-    if lagging := driver.lagging():
-        raise click.ClickException(f"But {lagging}")
+    if late := lagging(store):
+        raise click.ClickException(f"But {late}")
     click.echo(f"All gateways have followed after {time.monotonic() - begun:.1f} s.")
 
 
 @cli.command("rollback")
 @who_option
-@click.option("--why", required=True, help="For the record.")
+@reason_option
 @with_appcontext
 def rollback_command(who: str | None, why: str) -> None:
     """Go back to the release before, at once: out of a rollout, or after one that is done."""
