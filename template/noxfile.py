@@ -7,8 +7,8 @@ import nox
 
 nox.options.default_venv_backend = "none"  # `uv run` has made the environment already.
 QUICK = "not journey and not processes"
-# What the services add runs on their servers, so it is tested there and not on SQLite as well.
-SERVED = ("--ignore=tests/services",)
+# What later stages add runs on real servers, so it is tested there and not on SQLite as well.
+SERVED = ("--ignore=tests/services", "--ignore=tests/hardened")
 
 
 @nox.session

@@ -32,6 +32,8 @@ class LoadedLater(click.Group):
 
 
 def init_app(app: Flask) -> None:
+    """A later stage may have more to do once tables are migrated: it adds to `after_migrating`."""
+    app.extensions["after_migrating"] = []
     app.cli.add_command(
         LoadedLater("db", "app.migrate:cli", help="Migrate the databases, package by package.")
     )

@@ -1,8 +1,8 @@
 """The database: one `db`, a metadata per package, and the kinds of columns that models share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -103,26 +103,62 @@ class Database(SQLAlchemy):
     """
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
-        engines = app.extensions.setdefault("engines_by_url", {})
+        pairs = app.extensions["engines_by_url"]
         url = make_url(options["url"]).render_as_string(hide_password=False)
-        if url not in engines:
-            options.setdefault("connect_args", {}).update(patience(url))
-            # A statement's values hold addresses and hashes, which have no place in a log.
-            options["hide_parameters"] = app.config["SETTINGS"].in_production
-            engine = super()._make_engine(bind_key, options, app)
-            reader = make_reader(url, options)
-            prepare(engine)
-            prepare(reader)
-            forget_together(engine, reader)
-            engines[url] = engine, reader
-        writer: Engine = engines[url][0]
-        return writer
+        if url not in pairs:
+            pairs[url] = make_pair(app, url, options)
+        return cast(Pair, pairs[url]).writer
+
+    def pair(self, bind_key: str | None) -> "Pair":
+        """The engines of a bind: the common ones, or where a later stage says this tenant's is."""
+        url = self.engines[bind_key].url.render_as_string(hide_password=False)
+        common: Pair = current_app.extensions["engines_by_url"][url]
+        route: Route | None = current_app.extensions.get("route")
+        return route(common) if route else common
+
+    def writer(self, bind_key: str | None) -> Engine:
+        """The engine for transactions apart from the session's."""
+        return self.pair(bind_key).writer
 
     def reader(self, bind_key: str | None) -> Engine:
         """The autocommit engine beside a bind's own: a read costs no BEGIN and no ROLLBACK."""
-        url = self.engines[bind_key].url.render_as_string(hide_password=False)
-        reader: Engine = current_app.extensions["engines_by_url"][url][1]
-        return reader
+        return self.pair(bind_key).reader
+
+
+class Pair(NamedTuple):
+    """The two engines of one URL: for transactions, and for reads that need none."""
+
+    writer: Engine
+    reader: Engine
+
+
+Route = Callable[[Pair], Pair]
+Tuning = Callable[[Pair], None]
+
+
+def make_pair(app: Flask, url: str, options: dict[str, Any]) -> Pair:
+    """Two engines for a URL, prepared as every engine of the application is."""
+    options = {key: value for key, value in options.items() if key != "url"}
+    options.setdefault("connect_args", {}).update(patience(url))
+    # A statement's values hold addresses and hashes, which have no place in a log.
+    options["hide_parameters"] = app.config["SETTINGS"].in_production
+    pair = Pair(
+        create_engine(url, **options),
+        create_engine(url, isolation_level="AUTOCOMMIT", **options),
+    )
+    for engine in pair:
+        prepare(engine)
+    forget_together(*pair)
+    for tune in app.extensions["engine_tunings"]:
+        tune(pair)
+    return pair
+
+
+def tune_engines(app: Flask, tune: Tuning) -> None:
+    """Let a later stage prepare each pair of engines: those there are, and those to come."""
+    app.extensions["engine_tunings"].append(tune)
+    for pair in app.extensions["engines_by_url"].values():
+        tune(pair)
 
 
 def patience(url: str) -> dict[str, Any]:
@@ -130,11 +166,6 @@ def patience(url: str) -> dict[str, Any]:
     parsed = make_url(url)
     given = parsed.drivername == "sqlite" or "connect_timeout" in parsed.query
     return {} if given else {"connect_timeout": CONNECT_SECONDS}
-
-
-def make_reader(url: str, options: dict[str, Any]) -> Engine:
-    settings = {key: value for key, value in options.items() if key != "url"}
-    return create_engine(url, isolation_level="AUTOCOMMIT", **settings)
 
 
 def prepare(engine: Engine) -> None:
@@ -206,6 +237,8 @@ def close_connections(app: Flask) -> None:
 def init_app(app: Flask) -> None:
     """Bind every package to its database; without a setting of its own, to the common one."""
     settings = app.config["SETTINGS"]
+    app.extensions["engines_by_url"] = {}
+    app.extensions["engine_tunings"] = []
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_BINDS"] = {
         key: settings.database_url_of(key) for key in PACKAGES.values() if key

@@ -226,7 +226,7 @@ def ask_for_forgotten_jobs() -> None:
 
 def write(job_id: UUID, **values: Any) -> None:
     """Change a job's row at once, apart from whatever transaction the job has open."""
-    with db.engine.begin() as connection:
+    with db.writer(None).begin() as connection:
         connection.execute(update(Job).where(Job.id == job_id).values(**values))
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from app import stage
 from app.db import METADATA, PACKAGES, patience
 
 HERE = Path(__file__).parent
@@ -52,13 +53,20 @@ def versions_of(package: str) -> Path:
     return folder / "migrations" / "versions"
 
 
+def folders_of(package: str) -> list[Path]:
+    """Where a package's history lies: its own folder, and what each stage adds to its tables."""
+    added = (HERE / "stages" / name / "migrations" / package for name in stage.names())
+    return [versions_of(package), *filter(Path.is_dir, added)]
+
+
 def config_of(package: str, connection: Connection | None = None) -> Config:
     attributes = {"package": package, "metadata": METADATA[package]}
     config = Config(attributes=attributes, cmd_opts=Namespace(quiet=True))
     config.attributes["connection"] = connection
     config.set_main_option("script_location", str(HERE / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", str(versions_of(package)).replace("%", "%%"))
+    folders = "\n".join(map(str, folders_of(package)))
+    config.set_main_option("version_locations", folders.replace("%", "%%"))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     format_new_revisions(config)
     return config
@@ -163,12 +171,14 @@ def upgrade(app: Flask, package: str | None = None, revision: str = "heads") -> 
                 continue
             command.upgrade(config_of(name, connection), revision)
             let_the_app_use_them(app, name, connection)
+            for finish in app.extensions["after_migrating"]:
+                finish(name, connection)
 
 
 def refuse_twins(package: str) -> None:
     """Two branches may have made a migration of one number: Alembic would run one of the two."""
     by_id: dict[str, str] = {}
-    for file in sorted(versions_of(package).glob("*.py")):
+    for file in sorted(file for folder in folders_of(package) for file in folder.glob("*.py")):
         found = REVISION.search(file.read_text("utf-8"))
         if found and (twin := by_id.setdefault(found[1], file.name)) != file.name:
             raise CommandError(
@@ -303,38 +313,55 @@ def downgrade_command(package: str, revision: str) -> None:
     type=click.Choice(list(PACKAGES)),
     help="The template's package whose tables you changed.",
 )
-def revision_command(message: str, empty: bool, package: str) -> None:
+@click.option(
+    "--stage",
+    "added_by",
+    type=click.Choice(stage.names()),
+    help="For the template itself: the stage that adds this to the package's tables.",
+)
+def revision_command(message: str, empty: bool, package: str, added_by: str | None) -> None:
     """Write a migration from what changed in the models of your features."""
     with plain_errors():
-        file = write_revision(current_app, package, message, empty=empty)
+        file = write_revision(current_app, package, message, empty=empty, added_by=added_by)
     click.echo(f"Wrote {file}. Read it, then run: uv run flask db upgrade")
 
 
-def write_revision(app: Flask, package: str, message: str, *, empty: bool = False) -> Path:
+def write_revision(
+    app: Flask, package: str, message: str, *, empty: bool = False, added_by: str | None = None
+) -> Path:
     """Write a migration from what the models have and the tables don't."""
-    branch, after = place_of_next(package)
-    count = len(list(versions_of(package).glob(f"{branch}_[0-9]*.py")))
+    branch, after = place_of_next(package, added_by)
+    folder = HERE / "stages" / added_by / "migrations" / package if added_by else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    count = len(list((folder or versions_of(package)).glob(f"{branch}_[0-9]*.py")))
     with connecting(app, package) as connection:
         script = command.revision(
             config_of(package, connection),
             message,
             autogenerate=not empty,
             head=after,
+            splice=True,
+            version_path=str(folder or versions_of(package)),
             rev_id=f"{branch}_{count + 1:04}",
         )
     return Path(cast(Any, script).path)
 
 
-def place_of_next(package: str) -> tuple[str, str]:
+def place_of_next(package: str, added_by: str | None = None) -> tuple[str, str]:
     """How the next migration's number begins, and which one it follows.
 
-    A team's change of the template's tables is a branch of its own (`auth_yours_0001`): what the
-    template adds later never meets it, and both are applied.
+    A team's change of the template's tables is a branch of its own (`auth_yours_0001`), and so is
+    what a stage adds to them (`auth_hardened_0001`): what the template adds later never meets
+    them, and all are applied.
     """
-    if package == TEAMS or not ANSWERS.exists():
+    if package == TEAMS:
         return package, "head"
-    branch = f"{package}_yours"
-    heads = sorted(heads_of(package), key=lambda head: head.startswith(branch))
+    branch = f"{package}_{added_by}" if added_by else package
+    if not added_by and ANSWERS.exists():
+        branch = f"{package}_yours"
+    own = re.compile(rf"{branch}_\d+")
+    heads = sorted(heads_of(package), key=lambda head: (bool(own.fullmatch(head)), head))
     return branch, heads[-1]
 
 

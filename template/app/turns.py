@@ -13,7 +13,7 @@ def take_turns(what: str) -> None:
 
     Call it before you count what you are about to add to: `take_turns("projects")`.
     """
-    connection = db.session.connection(bind_arguments={"bind": db.engine})
+    connection = db.session.connection(bind_arguments={"bind": db.writer(None)})
     if connection.dialect.name == "postgresql":
         digest = hashlib.blake2b(key("turn", what).encode(), digest_size=8).digest()
         lock = int.from_bytes(digest, signed=True)

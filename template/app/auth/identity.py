@@ -38,6 +38,8 @@ class Identity:
     tenant: Tenant | None
     role: str | None
     token_id: UUID | None = None
+    # The permissions that somebody has, where more than the two built-in roles decides.
+    grants: tuple[str, ...] | None = None
 
     is_authenticated = True
     is_active = True
@@ -49,6 +51,8 @@ class Identity:
 
     def can(self, permission: str) -> bool:
         """Whether the role in the current tenant includes this permission."""
+        if self.grants is not None:
+            return permission in self.grants
         if self.role == "owner":
             return True
         known = current_app.extensions["permissions"].get(permission)
@@ -86,6 +90,8 @@ BY_TOKEN = (
 def init_app(app: Flask, manager: LoginManager) -> None:
     # Where auth is another process, another way of finding out stands here.
     app.extensions["identify"] = look_up
+    # A later stage may know more about somebody, or refuse them: each is given who was found.
+    app.extensions["refine_identity"] = []
     manager.user_loader(by_session)
     manager.request_loader(by_token)
 
@@ -116,7 +122,10 @@ def identify(kind: Kind, credential: str) -> Identity | None:
 def look_up(kind: Kind, credential: str, slug: str | None) -> Identity | None:
     """Whose session or API token this is, in the tenant with this slug."""
     row = of_session(credential, slug) if kind == "session" else of_token(credential, slug)
-    return identity_of(row) if row else None
+    who = identity_of(row) if row else None
+    for refine in current_app.extensions["refine_identity"]:
+        who = refine(who, credential) if who else None
+    return who
 
 
 def of_session(session_id: str, slug: str | None) -> Row[Any] | None:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from flask import current_app
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Column, Table, TableClause, event
+from sqlalchemy import Column, Connection, Engine, Table, TableClause, event
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlalchemy.sql import TextClause, visitors
 
@@ -24,6 +25,16 @@ class TenantSession(Session):
     A statement that must cross tenants says so, greppably, and says why:
     `execution_options(across_tenants="the operator's report counts them all")`.
     """
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        """The engine of the tables at hand; a later stage may keep this tenant's elsewhere."""
+        bind = super().get_bind(*args, **kwargs)
+        route = current_app.extensions.get("route")
+        if route is None or not isinstance(bind, Engine):
+            return bind
+        url = bind.url.render_as_string(hide_password=False)
+        engine: Engine = route(current_app.extensions["engines_by_url"][url]).writer
+        return engine
 
     def get(self, entity: Any, ident: Any, **kwargs: Any) -> Any:
         """A row by its key, also from the identity map; never another tenant's."""

@@ -55,6 +55,7 @@ def issue(asked: Credential, who: Identity, riders: dict[str, Any], at: float) -
         else None,
         "role": who.role,
         "token_id": who.token_id.hex if who.token_id else None,
+        "grants": who.grants,
         # It's good for this credential at this address only, wherever somebody puts it.
         "sid": asked.digest,
         "slug": asked.slug,
@@ -93,6 +94,7 @@ def identity_of(claims: dict[str, Any], asked: Credential) -> Identity:
         tenant=Tenant(UUID(tenant["id"]), tenant["slug"], tenant["name"]) if tenant else None,
         role=claims["role"],
         token_id=UUID(token_id) if token_id else None,
+        grants=None if claims["grants"] is None else tuple(claims["grants"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from flask.cli import with_appcontext
@@ -85,20 +86,25 @@ def heads_at(ref: str) -> migrations.Heads:
     """The migrations that a commit has, by their files."""
     found = {}
     for package in migrations.heads():
-        folder = migrate.versions_of(package)
-        done = subprocess.run(  # noqa: S603  # git itself refuses what is no commit.
-            ["git", "ls-tree", "--name-only", ref, "./"],  # noqa: S607
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise Refused(f"git knows no {ref}: {done.stderr.strip()}")
-        found[package] = [
-            match[1]
-            for name in done.stdout.split()
-            if (file := folder / name).exists()
-            and (match := migrate.REVISION.search(file.read_text("utf-8")))
-        ]
+        folders = migrate.folders_of(package)
+        found[package] = [one for folder in folders for one in revisions_at(ref, folder)]
     return found
+
+
+def revisions_at(ref: str, folder: Path) -> list[str]:
+    """The migrations that lie in a folder at a commit. A folder that is new has none there."""
+    done = subprocess.run(  # noqa: S603  # git itself refuses what is no commit.
+        ["git", "ls-tree", "--name-only", ref, "./"],  # noqa: S607
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Refused(f"git knows no {ref}: {done.stderr.strip()}")
+    return [
+        match[1]
+        for name in done.stdout.split()
+        if (file := folder / name).exists()
+        and (match := migrate.REVISION.search(file.read_text("utf-8")))
+    ]
