@@ -5,7 +5,7 @@ from importlib import import_module
 from flask import Flask
 
 # Each is a module here with an `init_app`; they begin in this order.
-PARTS: tuple[str, ...] = ()
+PARTS: tuple[str, ...] = ("lifecycle",)
 
 
 def init_app(app: Flask) -> None:

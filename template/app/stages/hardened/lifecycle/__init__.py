@@ -1,0 +1,19 @@
+"""What is done to whole tenants: made, suspended, exported, restored, deleted; by operators."""
+
+from flask import Flask
+
+from app.commands import LoadedLater
+
+# The modules whose commands `flask tenant` has. Each adds them to `group.cli` when it's imported:
+# another part of the stage that brings one adds a line here.
+COMMANDS = ("app.stages.hardened.lifecycle.showing",)
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(
+        LoadedLater(
+            "tenant",
+            "app.stages.hardened.lifecycle.command:cli",
+            help="Look after tenants: make, place, suspend, export, restore, delete them.",
+        )
+    )
