@@ -1,7 +1,10 @@
 """What is done to whole tenants: made, suspended, exported, restored, deleted; by operators."""
 
+from importlib import import_module
+
 from flask import Flask
 
+from app import doors
 from app.commands import LoadedLater
 
 # The modules whose commands `flask tenant` has. Each adds them to `group.cli` when it's imported:
@@ -10,6 +13,9 @@ COMMANDS = ("app.stages.hardened.lifecycle.showing",)
 
 
 def init_app(app: Flask) -> None:
+    import_module(f"{__name__}.models")  # The migrations are made of all models there are.
+    # Auth knows the tenants, so its process answers for them and does this work.
+    doors.ADDED[__name__] = "auth"
     app.cli.add_command(
         LoadedLater(
             "tenant",
