@@ -31,6 +31,7 @@ __all__ = [
     "UtcDateTime",
     "close_connections",
     "db",
+    "engine_at_work",
     "metadata_for",
     "new_id",
     "now",
@@ -159,6 +160,24 @@ def tune_engines(app: Flask, tune: Tuning) -> None:
     app.extensions["engine_tunings"].append(tune)
     for pair in app.extensions["engines_by_url"].values():
         tune(pair)
+
+
+def engine_at_work(url: str, **options: Any) -> Engine:
+    """An engine for whoever changes tables or carries rows, of all tenants: as their owner.
+
+    It says what it's for, as an owner who is walled, too, passes only then.
+    """
+    engine = create_engine(url, connect_args=patience(url), **options)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", say_at_work)
+    return engine
+
+
+def say_at_work(connection: Any, _record: Any) -> None:
+    autocommit = connection.autocommit
+    connection.autocommit = True
+    connection.execute("SET app.at_work = 'on'")
+    connection.autocommit = autocommit
 
 
 def patience(url: str) -> dict[str, Any]:

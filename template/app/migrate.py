@@ -21,12 +21,12 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from sqlalchemy import Connection, create_engine, event, make_url, text
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app import stage
-from app.db import METADATA, PACKAGES, patience
+from app.db import METADATA, PACKAGES, engine_at_work
 
 HERE = Path(__file__).parent
 ROLLED_BACK = "A migration failed and was rolled back; the tables are as before it."
@@ -99,7 +99,7 @@ def connecting(app: Flask, package: str) -> Iterator[Connection]:
 @contextmanager
 def opening(url: str) -> Iterator[Connection]:
     """A connection to change tables with, at a URL."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=patience(url))
+    engine = engine_at_work(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         make_ddl_transactional(engine)
     try:
@@ -170,9 +170,14 @@ def upgrade(app: Flask, package: str | None = None, revision: str = "heads") -> 
                 click.echo(f"{name}: a newer release has migrated it; nothing is left to do here.")
                 continue
             command.upgrade(config_of(name, connection), revision)
-            let_the_app_use_them(app, name, connection)
-            for finish in app.extensions["after_migrating"]:
-                finish(name, connection)
+            after(app, name, connection)
+
+
+def after(app: Flask, package: str, connection: Connection) -> None:
+    """What tables need when they were made: grants, and what a later stage makes of them."""
+    let_the_app_use_them(app, package, connection)
+    for finish in app.extensions["after_migrating"]:
+        finish(package, connection)
 
 
 def refuse_twins(package: str) -> None:

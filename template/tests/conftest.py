@@ -10,10 +10,11 @@ import structlog
 from flask import Flask
 
 from app import billing, create_app, migrate
-from app.db import METADATA, close_connections, db
+from app.db import METADATA, close_connections
 from app.errors import Unavailable
 from app.limits import limiter
-from tests.world import Company, found, sign_in
+from tests.databases import owner_of
+from tests.world import Company, as_owner, found, sign_in
 
 pytest_plugins = ["tests.postgres", "tests.browser"]
 
@@ -65,7 +66,8 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
 
 
 def build(database_url: str, instance: Path, **config: object) -> Flask:
-    app = create_app({"app_env": "testing", "database_url": database_url} | config)
+    owner = {"migrations_database_url": owner_of(database_url)}
+    app = create_app({"app_env": "testing", "database_url": database_url} | owner | config)
     app.instance_path = str(instance)
     return app
 
@@ -80,7 +82,7 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
 
 
 def empty_all_tables(app: Flask) -> None:
-    with app.app_context(), db.engine.begin() as connection:
+    with as_owner(app) as connection:
         for metadata in METADATA.values():
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())

@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from app.dev.postgres import Postgres
+from tests.databases import make_database
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +26,5 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_database_url(postgres_server: str, worker_id: str) -> str:
-    """An empty database of this test process's own."""
-    name = f"test_{worker_id}"
-    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    """An empty database of this test process's own, as the role that the application works as."""
+    return make_database(postgres_server, f"test_{worker_id}")

@@ -8,15 +8,44 @@ from uuid import UUID
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Connection
+from sqlalchemy.pool import NullPool
 from werkzeug.test import TestResponse
 
-from app import queue
+from app import migrate, queue
 from app.auth.models import Membership, Organisation, User
 from app.auth.passwords import hash_password
-from app.db import db, now
+from app.db import db, engine_at_work, now
 from app.tenancy import Tenant, serving
+from tests.databases import owner_of
 
 PASSWORD = "correct horse battery"
+
+
+@contextmanager
+def as_owner(app: Flask) -> Iterator[Connection]:
+    """A transaction of the tables' owner at work: it sees and changes the rows of all tenants."""
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "postgresql":
+        url = owner_of(engine.url.render_as_string(hide_password=False))
+        engine = engine_at_work(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+        connection.commit()
+
+
+def make_table(app: Flask, table: Any) -> None:
+    """Make a table that no migration knows, as a migration would."""
+    with as_owner(app) as connection:
+        table.create(connection)
+        connection.commit()
+        migrate.after(app, "features", connection)
+
+
+def drop_table(app: Flask, table: Any) -> None:
+    with as_owner(app) as connection:
+        table.drop(connection)
 
 
 @dataclass

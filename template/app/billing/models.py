@@ -29,6 +29,7 @@ class Subscription(BelongsToTenant, Base):
         CheckConstraint("provider IN ('none', 'local', 'stripe')", name="provider"),
         UniqueConstraint("tenant_id"),
         Index(None, "due_at"),
+        {"info": {"spans_tenants": "a sweep finds what is due, whoever's it is"}},
     )
 
     plan: Mapped[str]
@@ -46,7 +47,10 @@ class Customer(BelongsToTenant, Base):
     """A tenant as the payment provider knows it. The version counts what we learned from there."""
 
     __tablename__ = "billing_customers"
-    __table_args__ = (UniqueConstraint("tenant_id"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id"),
+        {"info": {"spans_tenants": "a webhook names a customer, and so learns the tenant"}},
+    )
 
     provider_id: Mapped[str] = mapped_column(unique=True)
     version: Mapped[int] = mapped_column(default=0)

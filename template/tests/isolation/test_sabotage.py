@@ -42,6 +42,12 @@ def find(fact_id):
     return select(Fact).where(Fact.id == fact_id).execution_options(**ACROSS)
 
 
+def has_walls_of_its_own(app):
+    """Whether the database keeps tenants apart by itself, as at a later stage."""
+    with app.app_context():
+        return "walls" in app.extensions and db.engine.dialect.name == "postgresql"
+
+
 def key_of(an_id):
     return an_id.hex if db.engine.dialect.name == "sqlite" else an_id
 
@@ -66,6 +72,9 @@ def test_a_view_with_a_hole_is_found(make_app, walk_in, walkers, hole, guard):
 
     findings = walk_in(sabotaged).findings(walkers["member"](sabotaged), only="sabotage.")
 
+    if has_walls_of_its_own(sabotaged):
+        assert findings == []  # The hole leads nowhere: the database knows the tenant, too.
+        return
     assert findings, "The walk didn't notice."
     assert all(finding in line for line in findings)
 

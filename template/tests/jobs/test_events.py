@@ -44,7 +44,7 @@ def open_door(company, door="front"):
 
 
 def what_was_written(company) -> list[str]:
-    with company.serving():
+    with company.app.app_context():
         return said()
 
 

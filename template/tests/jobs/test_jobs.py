@@ -30,7 +30,7 @@ def row_of(company, job_id) -> Job:
 
 
 def what_was_said(company) -> list[str]:
-    with company.serving():
+    with company.app.app_context():
         return work.said()
 
 

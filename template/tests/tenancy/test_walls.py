@@ -24,6 +24,7 @@ from app.db import Id, WithId, db
 from app.tenancy import BelongsToTenant, NoTenant, WrongTenant, get_or_404, prepared, relationships
 from app.tenancy.relationships import MAPPERS
 from app.tenancy.session import UnsafeStatement
+from tests.world import drop_table, make_table
 
 
 class Base(WithId, DeclarativeBase):
@@ -59,15 +60,13 @@ PAINTED = Table(
 @pytest.fixture(autouse=True)
 def notes(app, acme, initech):
     """A table with one note of each company."""
-    with app.app_context():
-        Note.__table__.create(db.engine)
+    make_table(app, Note.__table__)
     for company in (acme, initech):
         with company.serving():
             db.session.add(Note(text=f"of {company.tenant.slug}"))
             db.session.commit()
     yield
-    with app.app_context():
-        Note.__table__.drop(db.engine)
+    drop_table(app, Note.__table__)
 
 
 READS = {

@@ -5,7 +5,10 @@ from importlib import import_module
 from flask import Flask
 
 # Each is a module here with an `init_app`; they begin in this order.
-PARTS: tuple[str, ...] = ("lifecycle",)
+PARTS: tuple[str, ...] = (
+    "walls",
+    "lifecycle",
+)
 
 
 def init_app(app: Flask) -> None:
