@@ -1,5 +1,8 @@
 CREATE SCHEMA IF NOT EXISTS hardened
 --
+-- So `flask promote` knows that there are no rows in it to carry.
+COMMENT ON SCHEMA hardened IS 'made by flask db upgrade'
+--
 -- Whose data are here, where that isn't what everybody's are. A pool needs no row for a tenant.
 CREATE TABLE IF NOT EXISTS hardened.placements (
     tenant_id uuid PRIMARY KEY,

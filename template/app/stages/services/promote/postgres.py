@@ -24,6 +24,8 @@ SESSION = {
     "client_encoding": "UTF8",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # An owner whom a later stage walls, too, sees the rows of all tenants then.
+    "app.at_work": "on",
 }
 CONNECT_SECONDS = 5
 LOCK_SECONDS = 5
@@ -74,6 +76,10 @@ SELECT 6, format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname)
        format('ALTER TABLE %s ENABLE TRIGGER %I', tgrelid::regclass, tgname)
 FROM pg_trigger
 WHERE NOT tgisinternal AND tgenabled = 'O' AND tgrelid IN (SELECT oid FROM mine)
+UNION ALL
+SELECT 6, format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', oid::regclass),
+       format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', oid::regclass)
+FROM pg_class WHERE relforcerowsecurity AND oid IN (SELECT oid FROM mine)
 """
 SEQUENCES = """
 SELECT s.oid::regclass::text, d.refobjid::regclass::text, quote_ident(a.attname)
@@ -97,6 +103,7 @@ ELSEWHERE = """
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> current_schema()
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND coalesce(obj_description(n.oid, 'pg_namespace'), '') <> 'made by flask db upgrade'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                   AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1
