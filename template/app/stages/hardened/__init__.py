@@ -7,6 +7,7 @@ from flask import Flask
 # Each is a module here with an `init_app`; they begin in this order.
 PARTS: tuple[str, ...] = (
     "walls",
+    "catalog",
     "lifecycle",
 )
 

@@ -2,8 +2,10 @@
 
 from pydantic import Field, field_validator
 
-from app.settings import Keys
+from app.settings import MADE_BY, Keys, readable_database_url
 from app.stages.services.settings import Settings as Services
+
+LEAST_SECRET = 32
 
 
 class Settings(Services):
@@ -29,4 +31,80 @@ class Settings(Services):
             name, at, host = one.partition("@")
             if not (name and at and "." in host) or " " in one:
                 raise ValueError(f"{one!r} isn't an e-mail address")
+        return value
+
+    # --- Where tenants' rows are (catalog) -------------------------------------------------------
+
+    auth_migrations_database_url: str = Field(
+        "", description="auth's database as the owner of its tables, for tools."
+    )
+    billing_migrations_database_url: str = Field(
+        "", description="billing's database as the owner of its tables, for tools."
+    )
+    analytics_migrations_database_url: str = Field(
+        "", description="analytics' database as the owner of its tables, for tools."
+    )
+    features_migrations_database_url: str = Field(
+        "", description="The features' database as the owner of its tables, for tools."
+    )
+    silo_admin_database_url: str = Field(
+        "",
+        description="The server on which silos are made, as somebody who may make roles and "
+        "databases there.",
+    )
+    silo_secret: Keys = Field(
+        [],
+        description="What the passwords of this service's silos are derived from, newest first. "
+        "In development SECRET_KEY stands in.",
+    )
+    billing_silo_secret: Keys = Field(
+        [], description="SILO_SECRET of billing, for tools that make and move its silos."
+    )
+    analytics_silo_secret: Keys = Field(
+        [], description="SILO_SECRET of analytics, for tools that make and move its silos."
+    )
+    features_silo_secret: Keys = Field(
+        [], description="SILO_SECRET of the features, for tools that make and move their silos."
+    )
+    silo_pools: int = Field(
+        50,
+        ge=1,
+        le=1000,
+        description="How many silos a process keeps connections to; those that were used least "
+        "recently are closed.",
+    )
+
+    @field_validator(
+        "auth_migrations_database_url",
+        "billing_migrations_database_url",
+        "analytics_migrations_database_url",
+        "features_migrations_database_url",
+        "silo_admin_database_url",
+    )
+    @classmethod
+    def refuse_another_unreadable_url(cls, value: str) -> str:
+        return readable_database_url(value)
+
+    @field_validator(
+        "silo_secret",
+        "billing_silo_secret",
+        "analytics_silo_secret",
+        "features_silo_secret",
+        mode="before",
+    )
+    @classmethod
+    def split_silo_secrets(cls, value: object) -> object:
+        return cls.split_keys(value)
+
+    @field_validator(
+        "silo_secret", "billing_silo_secret", "analytics_silo_secret", "features_silo_secret"
+    )
+    @classmethod
+    def refuse_a_weak_silo_secret(cls, value: list[str]) -> list[str]:
+        for number, secret in enumerate(value, start=1):
+            if len(secret) < LEAST_SECRET:
+                raise ValueError(
+                    f"secret {number} has {len(secret)} characters, and needs {LEAST_SECRET}. "
+                    f"Make one with: {MADE_BY}"
+                )
         return value

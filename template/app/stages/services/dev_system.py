@@ -70,6 +70,7 @@ def system_of(plan: Plan, when_ready: Callable[[], None]) -> System:
         "redis": plan.redis,
         "metrics": plan.metrics,
         "databases": {name: database.url for name, database in plan.databases.items()},
+        "owners": {name: database.owner_url for name, database in plan.databases.items()},
     }
     write_down_for_prometheus(plan)
     system = System(Path(plan.app.root_path), plan.instance / NOTE, facts, when_ready)
