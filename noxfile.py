@@ -173,8 +173,18 @@ def bench_promote(session: nox.Session) -> None:
     benchmark_of_services(session, "benchmarks/promote.py")
 
 
+@check(default=False)
+def bench_neighbours(session: nox.Session) -> None:
+    """Measure what a workspace that floods does to its neighbours (-- --json FILE)."""
+    benchmark(session, "hardened", "benchmarks/neighbours.py")
+
+
 def benchmark_of_services(session: nox.Session, script: str) -> None:
-    with generated(session, "services") as project:
+    benchmark(session, "services", script)
+
+
+def benchmark(session: nox.Session, stage: str, script: str) -> None:
+    with generated(session, stage) as project:
         run = ["uv", "run", "--project", str(project), "python", script]
         session.run(*run, str(project), *session.posargs, env={"VIRTUAL_ENV": None})
 

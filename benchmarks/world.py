@@ -81,7 +81,12 @@ def found(slug: str, user: User) -> None:
     if slug == MINE:
         db.session.add(Membership(tenant_id=organisation.id, user_id=user.id, role="owner"))
     db.session.commit()
-    user_id = user.id
+    fill(organisation, user)
+
+
+def fill(organisation: Organisation, user: User) -> None:
+    """Projects for a tenant."""
+    slug, user_id = organisation.slug, user.id
     with serving(organisation.as_tenant()):
         for number in range(PROJECTS):
             name, text = f"{slug} project {number}", f"What number {number} is about."
@@ -103,8 +108,30 @@ def peer_cookie_of(app: Flask, user: User) -> str:
     return f"session={TimestampSigner(app.secret_key).sign(held).decode()}"
 
 
+def make_neighbours(world: World, folder: Path, count: int) -> dict[str, str]:
+    """So many more tenants, each with somebody in it: the API tokens by slug."""
+    given = {"app_env": "testing", "database_url": world.settings["DATABASE_URL"]}
+    app = create_app(given)
+    app.instance_path = str(folder)
+    tokens = {}
+    with app.app_context():
+        for number in range(count):
+            email, slug = f"person{number}@quiet.test", f"quiet-{number}"
+            user = User(email=email, email_norm=email, name="Quiet", password_hash="")
+            organisation = Organisation(slug=slug, name=slug)
+            db.session.add_all([user, organisation])
+            db.session.flush()
+            role = {"tenant_id": organisation.id, "user_id": user.id, "role": "owner"}
+            db.session.add(Membership(**role))
+            db.session.commit()
+            fill(organisation, user)
+            tokens[slug] = token_for(user)
+    close_connections(app)
+    return tokens
+
+
 def token_for(user: User) -> str:
-    """An API token of Ada's, for her tenant."""
+    """An API token of somebody's, for their tenant."""
     membership = user.memberships[0]
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     db.session.add(

@@ -9,6 +9,7 @@ PARTS: tuple[str, ...] = (
     "walls",
     "catalog",
     "lifecycle",
+    "throttle",
 )
 
 

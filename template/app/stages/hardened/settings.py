@@ -3,6 +3,7 @@
 from pydantic import Field, field_validator
 
 from app.settings import MADE_BY, Keys, readable_database_url
+from app.stages.hardened.throttle.allowances import Allowance, of_plans
 from app.stages.services.settings import Settings as Services
 
 LEAST_SECRET = 32
@@ -107,4 +108,36 @@ class Settings(Services):
                     f"secret {number} has {len(secret)} characters, and needs {LEAST_SECRET}. "
                     f"Make one with: {MADE_BY}"
                 )
+        return value
+
+    # --- Throttling ------------------------------------------------------------------------------
+
+    throttle: str = Field(
+        "20:40",
+        description="How many requests a second a workspace may send, and how many at once after a "
+        "pause.",
+    )
+    throttle_address: str = Field(
+        "100:200",
+        description="The same for an address whose credentials this process hasn't seen yet.",
+    )
+    throttle_plans: str = Field(
+        "", description="Other allowances by plan: free=10:20, pro=100:200."
+    )
+    throttle_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="The share of a process's threads that one workspace may hold at once.",
+    )
+
+    @field_validator("throttle", "throttle_address")
+    @classmethod
+    def refuse_what_is_no_allowance(cls, value: str) -> str:
+        return str(Allowance.read(value))
+
+    @field_validator("throttle_plans")
+    @classmethod
+    def refuse_what_are_no_allowances(cls, value: str) -> str:
+        of_plans(value)
         return value

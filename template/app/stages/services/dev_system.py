@@ -20,6 +20,7 @@ from app.stages.services.settings import SERVICES
 
 NOTE = "dev.json"
 TARGETS = "prometheus.json"
+RULES = "rules"  # What the gateway imports, beside its Caddyfile.
 # What is another service's business, or ours alone.
 NOT_HANDED_ON = (
     "PORT",
@@ -78,6 +79,8 @@ def system_of(plan: Plan, when_ready: Callable[[], None]) -> System:
         system.add(redis(plan))
     system.then(lambda: dev_databases.prepare(plan.databases, plan.redis))
     system.add(*(server(plan, name) for name in SERVICES), *(worker(plan, n) for n in SERVICES))
+    for more in plan.app.extensions["beside_gateway"]:
+        system.add(*more(plan))
     system.add(way_in(plan))
     return system
 
@@ -168,6 +171,7 @@ def way_in(plan: Plan) -> Part:
         "GATEWAY_BIND": plan.host,
         "XDG_DATA_HOME": str(plan.instance),
         "XDG_CONFIG_HOME": str(plan.instance),
+        "GATEWAY_RULES": str(plan.instance / RULES),
     }
     command = [caddy(), "run", "--adapter", "caddyfile", "--config", str(file)]
     return Part("gateway", command, env, port=plan.port, reloads=False)

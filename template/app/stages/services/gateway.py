@@ -29,6 +29,8 @@ cli = AppGroup("gateway", help="The gateway in front of the services.")
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(cli)
+    # A later stage may have more to run beside it: callables of a `dev_system.Plan`.
+    app.extensions["beside_gateway"] = []
 
 
 class Ambiguous(click.ClickException):
