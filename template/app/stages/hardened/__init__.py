@@ -10,7 +10,6 @@ PARTS: tuple[str, ...] = (
     "catalog",
     "lifecycle",
     "throttle",
-    "signin",
 )
 
 

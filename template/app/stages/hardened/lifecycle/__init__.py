@@ -9,7 +9,10 @@ from app.commands import LoadedLater
 
 # The modules whose commands `flask tenant` has. Each adds them to `group.cli` when it's imported:
 # another part of the stage that brings one adds a line here.
-COMMANDS = ("app.stages.hardened.lifecycle.showing",)
+COMMANDS = (
+    "app.stages.hardened.lifecycle.showing",
+    "app.stages.hardened.lifecycle.archive.commands",
+)
 
 
 def init_app(app: Flask) -> None:

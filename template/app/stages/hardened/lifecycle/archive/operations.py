@@ -1,0 +1,206 @@
+"""Export, import and restore as operations: their steps."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from flask import current_app
+from sqlalchemy import or_, select
+
+from app import events
+from app.auth.models import Organisation
+from app.db import db
+from app.errors import Refused
+from app.stages.hardened.lifecycle import fences, places
+from app.stages.hardened.lifecycle.archive import exporting, people, writing
+from app.stages.hardened.lifecycle.archive.files import Manifest, Reader
+from app.stages.hardened.lifecycle.finding import find
+from app.stages.hardened.lifecycle.running import Step, Work, kind, note
+from app.tenancy import enter
+
+
+class AlreadyThere(Refused):
+    """The tenant of an archive is here already."""
+
+    title = "That workspace is here already"
+
+
+class AnothersArchive(Refused):
+    """The archive is of another tenant than the one to be restored."""
+
+    title = "This archive is of another workspace"
+
+
+def place_for(work: Work, word: str = "") -> Path:
+    """Where an operation's archive goes when nobody says where."""
+    name = "-".join(filter(None, [work.slug, word, str(work.hold.id)]))
+    return Path(current_app.instance_path) / "archives" / f"{name}.zip"
+
+
+def told(manifest: Manifest, path: Path) -> dict[str, Any]:
+    """What the ledger keeps of an archive."""
+    return {
+        "file": str(path),
+        "rows": manifest.rows,
+        "tables": {name: file.rows for name, file in manifest.files.items()},
+        "checksums": manifest.checksums(),
+    }
+
+
+# --- Export --------------------------------------------------------------------------------------
+
+
+def write(work: Work) -> None:
+    path = Path(work.asked["file"]) if work.asked.get("file") else place_for(work)
+    manifest = exporting.export(find(str(work.tenant_id)), path, work.progress)
+    work.keep(**told(manifest, path))
+    note_in_tenant(work, "tenant.exported", rows=manifest.rows)
+
+
+def note_in_tenant(work: Work, action: str, **details: Any) -> None:
+    """Write a deed into the tenant's own trail; the step's commit makes it true."""
+    enter(work.tenant())
+    note(work, action, **details)
+
+
+kind("export", Step("write", "Writing the archive", write))
+
+
+# --- Import --------------------------------------------------------------------------------------
+
+
+def archive_of(work: Work) -> Reader:
+    return Reader(Path(work.asked["file"]), work.asked["trust"])
+
+
+def check(work: Work) -> None:
+    """Raises unless all of the archive fits here, before anything is written."""
+    with archive_of(work) as archive, places.opened(work.tenant_id) as databases:
+        refuse_known(archive)
+        writing.refuse_unfit(archive, databases)
+        for place, database in databases:
+            refuse_rows(work.tenant_id, place, database)
+        work.keep(signer=archive.signer, rows=archive.manifest.rows)
+
+
+def refuse_known(archive: Reader) -> None:
+    """Raises `AlreadyThere` where the id or the slug is a tenant's."""
+    manifest = archive.manifest
+    same = select(Organisation).where(
+        or_(Organisation.id == archive.tenant_id, Organisation.slug == manifest.slug)
+    )
+    for found in db.session.scalars(same):
+        what = "has its id" if found.id == archive.tenant_id else "has its address"
+        raise AlreadyThere(
+            f"{found.slug} {what}.",
+            hint="To put a workspace back as the archive has it: flask tenant restore"
+            if found.id == archive.tenant_id
+            else "",
+        )
+
+
+def refuse_rows(tenant_id: UUID, place: places.Place, database: Any) -> None:
+    for _, table in places.tables_of(place, database):
+        if count := database.count(table.name, tenant_id):
+            raise AlreadyThere(
+                f"{place.name}: {table.name} has {count:,} rows of this workspace's id already."
+            )
+
+
+def reserve(work: Work) -> None:
+    """Make the tenant. It has no people as yet, so nobody sees its rows arrive."""
+    with archive_of(work) as archive:
+        manifest = archive.manifest
+    if db.session.get(Organisation, work.tenant_id) is None:
+        db.session.add(Organisation(id=work.tenant_id, slug=manifest.slug, name=manifest.name))
+
+
+def put_rows(work: Work) -> None:
+    with archive_of(work) as archive, places.opened(work.tenant_id) as databases:
+        rows = sum(writing.replace(archive, *one, work.progress) for one in databases)
+    work.keep(written=rows)
+
+
+def let_people_in(work: Work) -> None:
+    """Match people by their confirmed address; invite the others."""
+    with archive_of(work) as archive:
+        enter(work.tenant())
+        work.keep(people=people.let_in(archive, work.tenant_id))
+
+
+def open_imported(work: Work) -> None:
+    """Take away the fence that a deletion of the same tenant may have left."""
+    with places.opened(work.tenant_id) as databases:
+        for _, database in databases:
+            fences.take_back(database, work.tenant_id, None)
+    tell(work, "imported")
+
+
+def tell(work: Work, what: str) -> None:
+    enter(work.tenant())
+    note(work, f"tenant.{what}", rows=work.evidence["rows"])
+    events.publish(f"auth.tenant_{what}", operation=work.hold.id)
+
+
+kind(
+    "import",
+    Step("check", "Checking the archive", check),
+    Step("reserve", "Making the workspace, closed as yet", reserve),
+    Step("rows", "Writing its rows", put_rows),
+    Step("people", "Letting its people in", let_people_in),
+    Step("open", "Opening it", open_imported),
+)
+
+
+# --- Restore -------------------------------------------------------------------------------------
+
+
+def check_own(work: Work) -> None:
+    with archive_of(work) as archive, places.opened(work.tenant_id) as databases:
+        if archive.tenant_id != work.tenant_id:
+            raise AnothersArchive(
+                f"It is of {archive.manifest.slug} ({archive.tenant_id}), not of {work.slug}."
+            )
+        writing.refuse_unfit(archive, databases)
+        work.keep(signer=archive.signer, rows=archive.manifest.rows)
+
+
+def note_fences(work: Work) -> None:
+    """Note how it is, before that changes."""
+    with places.opened(work.tenant_id) as databases:
+        fenced = {
+            place.name: fences.state(database, work.tenant_id) for place, database in databases
+        }
+    work.keep(fences=fenced)
+
+
+def close(work: Work) -> None:
+    """Let nobody read or write while the rows are replaced."""
+    with places.opened(work.tenant_id) as databases:
+        for _, database in databases:
+            fences.put(database, work.tenant_id, "fenced")
+
+
+def keep_safe(work: Work) -> None:
+    """Export it as it is now, so that a restore can be taken back."""
+    path = place_for(work, "before")
+    manifest = exporting.export(find(str(work.tenant_id)), path, work.progress)
+    work.keep(before=told(manifest, path))
+
+
+def open_restored(work: Work) -> None:
+    with places.opened(work.tenant_id) as databases:
+        for place, database in databases:
+            fences.take_back(database, work.tenant_id, work.evidence["fences"][place.name])
+    tell(work, "restored")
+
+
+kind(
+    "restore",
+    Step("check", "Checking the archive", check_own),
+    Step("note", "Noting how it is", note_fences),
+    Step("close", "Letting nobody in meanwhile", close),
+    Step("keep", "Exporting it as it is now", keep_safe),
+    Step("rows", "Replacing its rows", put_rows),
+    Step("open", "Opening it", open_restored),
+)
