@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from flask import Flask, Request, abort, current_app, request, session
+from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from sqlalchemy import Row, and_, bindparam, null, select, update
 from sqlalchemy.exc import DBAPIError
@@ -40,6 +41,10 @@ class Identity:
     token_id: UUID | None = None
     # The permissions that somebody has, where more than the two built-in roles decides.
     grants: tuple[str, ...] | None = None
+    # Names the session among those of the person, where a later stage keeps them.
+    session_key: str = ""
+    # What the session lacks for the tenant in the URL to let it in, though they belong there.
+    lacks: str = ""
 
     is_authenticated = True
     is_active = True
@@ -47,7 +52,7 @@ class Identity:
 
     def get_id(self) -> str:
         """What Flask-Login keeps in the session: a new stamp ends it."""
-        return f"{self.id.hex}:{self.session_stamp}"
+        return ":".join(filter(None, (self.id.hex, self.session_stamp, self.session_key)))
 
     def can(self, permission: str) -> bool:
         """Whether the role in the current tenant includes this permission."""
@@ -130,7 +135,8 @@ def look_up(kind: Kind, credential: str, slug: str | None) -> Identity | None:
 
 def of_session(session_id: str, slug: str | None) -> Row[Any] | None:
     """The row of a session's person, if its stamp is still theirs."""
-    user_id, _, stamp = session_id.partition(":")
+    user_id, _, rest = session_id.partition(":")
+    stamp = rest.partition(":")[0]
     return find(BY_SESSION, slug=slug, user_id=UUID(user_id), stamp=stamp)
 
 
@@ -189,14 +195,18 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def enter_tenant_of_url() -> None:
+def enter_tenant_of_url() -> ResponseReturnValue | None:
     """Serve the tenant that the URL names, to its members; to others it doesn't exist."""
     if slug_in_url() is None or request.endpoint is None:
-        return
+        return None
     if current_user.is_authenticated and current_user.tenant:
         enter(current_user.tenant)
+    elif current_user.is_authenticated and current_user.lacks:
+        answer: ResponseReturnValue = current_app.extensions["ask_for_what_lacks"](current_user)
+        return answer
     elif current_user.is_authenticated and needs_tenant():
         abort(404)
+    return None
 
 
 def needs_tenant() -> bool:

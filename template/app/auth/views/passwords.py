@@ -35,9 +35,13 @@ def reset():
     form = NewPasswordForm(user.email, user.name)
     if form.validate_on_submit():
         people.reset_password(user, form.new_password.data)
-        sessions.start(user)
+        more = sessions.more_is_asked(user)
+        if not more:
+            sessions.start(user)
         db.session.commit()
         flash("Your new password is set. Every other session has ended.", "success")
+        if more:
+            return more
         return redirect(returning.after_log_in(user))
     page = render_template("auth/reset.html", form=form, email=user.email)
     return page, 422 if form.errors else 200

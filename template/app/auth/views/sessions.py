@@ -24,6 +24,9 @@ def login():
     if form.validate_on_submit():
         user = people.logging_in(form.email.data, form.password.data)
         if user:
+            if more := sessions.more_is_asked(user, target):
+                db.session.commit()
+                return more
             sessions.start(user)
             people.tell_of_log_in(user)
             db.session.commit()

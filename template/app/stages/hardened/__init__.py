@@ -10,6 +10,7 @@ PARTS: tuple[str, ...] = (
     "catalog",
     "lifecycle",
     "throttle",
+    "signin",
 )
 
 

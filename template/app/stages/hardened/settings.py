@@ -20,6 +20,15 @@ class Settings(Services):
         "Empty: nobody, but whoever has a shell.",
     )
 
+    # --- Signing in -------------------------------------------------------------------------------
+
+    session_hours: int = Field(
+        336, ge=1, le=336, description="How long a session lasts at most, in hours."
+    )
+    session_idle_hours: int = Field(
+        336, ge=1, le=336, description="How long a session may go unused, in hours."
+    )
+
     @field_validator("operators", mode="before")
     @classmethod
     def split_operators(cls, value: object) -> object:

@@ -56,6 +56,7 @@ def issue(asked: Credential, who: Identity, riders: dict[str, Any], at: float) -
         "role": who.role,
         "token_id": who.token_id.hex if who.token_id else None,
         "grants": who.grants,
+        "lacks": who.lacks,
         # It's good for this credential at this address only, wherever somebody puts it.
         "sid": asked.digest,
         "slug": asked.slug,
@@ -95,6 +96,7 @@ def identity_of(claims: dict[str, Any], asked: Credential) -> Identity:
         role=claims["role"],
         token_id=UUID(token_id) if token_id else None,
         grants=None if claims["grants"] is None else tuple(claims["grants"]),
+        lacks=claims.get("lacks", ""),  # An older release's token doesn't say.
     )
 
 
