@@ -11,6 +11,7 @@ PARTS: tuple[str, ...] = (
     "lifecycle",
     "throttle",
     "signin",
+    "silos",
 )
 
 

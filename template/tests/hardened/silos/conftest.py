@@ -1,7 +1,7 @@
 """A server for silos that asks for passwords, as a real one does, and whose administrator is no
 superuser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +9,10 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from app import create_app, migrate
+from app.db import close_connections
 from app.dev.postgres import Postgres
+from tests.hardened.silos.fleet import ONE_TABLE, Fleet, plain, write_migration
 
 MANAGED = "CREATE ROLE administrator LOGIN PASSWORD 'admin' CREATEDB CREATEROLE"
 RULES = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -34,11 +37,40 @@ def admin(server: Postgres) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def plain(url: str) -> str:
-    found = make_url(url).set(drivername="postgresql")
-    return found.render_as_string(hide_password=False)
+@pytest.fixture(scope="package")
+def memory_url(server: Postgres) -> str:
+    """Auth's database, which remembers the fleet; of all packages, as the pool is in a small
+    system."""
+    server.make_database("pool")
+    url = server.url("pool")
+    app = create_app({"app_env": "testing", "database_url": url})
+    migrate.upgrade(app)
+    close_connections(app)
+    return url
 
 
-def ask(url: str, question: str) -> object:
-    with psycopg.connect(plain(url)) as connection:
-        return connection.execute(question).fetchone()[0]
+@pytest.fixture
+def fleet(make_app, memory_url: str, admin: str) -> Iterator[Fleet]:
+    app = make_app(database_url=memory_url, silo_admin_database_url=admin)
+    fleet = Fleet(app, admin)
+    yield fleet
+    fleet.drop(*fleet.silos)
+    with psycopg.connect(plain(memory_url)) as connection:
+        connection.execute("TRUNCATE auth_fleet_runs, auth_fleet_silos CASCADE")
+
+
+@pytest.fixture
+def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes this code a release with one more migration."""
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    known = migrate.folders_of
+
+    def folders_of(package: str) -> list[Path]:
+        return [*known(package), *([folder] if package == "features" else [])]
+
+    def release(upgrade: str = ONE_TABLE, revision: str = "features_0002") -> None:
+        write_migration(folder, upgrade, revision)
+        monkeypatch.setattr(migrate, "folders_of", folders_of)
+
+    return release

@@ -12,7 +12,7 @@ from app.stages.hardened.silos import create, template
 from app.stages.hardened.silos.errors import Refused
 from app.stages.hardened.silos.names import Passwords, database_of, silo_of
 from app.stages.hardened.silos.server import connected, open_doors
-from tests.hardened.silos.conftest import ask, plain
+from tests.hardened.silos.fleet import ask, plain
 
 pytestmark = [pytest.mark.postgres, pytest.mark.processes]
 TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
@@ -21,11 +21,12 @@ TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'p
 @pytest.fixture
 def make(make_app, admin):
     """Makes silos; they are removed afterwards."""
-    app, made = make_app(), []
+    make_app()  # With it come the models, which say what walls their tables need.
+    made = []
 
     def make(service="features", tenant_id=None, passwords=None):
         made.append((service, tenant_id or uuid4()))
-        return create.make(app, admin, *made[-1], passwords or Passwords.new())
+        return create.make(admin, *made[-1], passwords or Passwords.new())
 
     yield make
     for service, tenant_id in made:
@@ -175,15 +176,43 @@ def test_a_silo_that_is_dropped_leaves_no_role_behind(make, admin):
     assert not create.exists(admin, silo.service, silo.tenant_id)
 
 
+def test_it_is_walled_like_a_pool_and_the_owner_too(make):
+    silo, tenant_id = make(), uuid4()
+    row = "INSERT INTO projects VALUES (%s, %s, 'a', 'a', '', %s, now(), now(), NULL, 1)"
+    with psycopg.connect(plain(silo.owner_url)) as connection:
+        connection.execute("SET app.at_work = 'on'")
+        connection.execute(row, [tenant_id, uuid4(), uuid4()])
+
+    assert ask(silo.url, "SELECT count(*) FROM projects") == 0
+    assert ask(silo.owner_url, "SELECT count(*) FROM projects") == 0
+    assert ask(silo.url, "SELECT kind FROM hardened.kind") == "silo"
+
+
+def test_it_serves_nobody_until_somebody_is_placed_and_then_only_them(make):
+    silo, tenant_id, other = make(), uuid4(), uuid4()
+    enter = "SELECT hardened.enter(%s, 0)"
+    with psycopg.connect(plain(silo.url), autocommit=True) as connection:
+        with pytest.raises(psycopg.Error, match="not served here"):
+            connection.execute(enter, (tenant_id,))
+        with pytest.raises(psycopg.Error, match="permission denied"):
+            connection.execute("INSERT INTO hardened.placements VALUES (%s, 0, 'active')", (other,))
+        with psycopg.connect(plain(silo.owner_url)) as owner:
+            owner.execute("INSERT INTO hardened.placements VALUES (%s, 0, 'active')", (tenant_id,))
+
+        connection.execute(enter, (tenant_id,))
+        with pytest.raises(psycopg.Error, match="not served here"):
+            connection.execute(enter, (other,))
+
+
 def test_auth_has_no_silos():
     with pytest.raises(Refused, match="has no silos"):
         database_of("auth", uuid4())
 
 
 @pytest.mark.parametrize("url", ["", "sqlite:///silos.db"])
-def test_a_server_that_is_none_is_refused_by_the_settings_name(make_app, url):
+def test_a_server_that_is_none_is_refused_by_the_settings_name(url):
     with pytest.raises(Refused, match="SILO_ADMIN_DATABASE_URL"):
-        create.make(make_app(), url, "features", uuid4(), Passwords.new())
+        create.make(url, "features", uuid4(), Passwords.new())
 
 
 def test_passwords_are_not_shown():

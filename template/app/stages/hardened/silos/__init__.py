@@ -1,4 +1,22 @@
 """Silos: a database of its own for one tenant's rows of one service.
 
-`create.make` makes one and `create.drop` removes it, on the server of SILO_ADMIN_DATABASE_URL.
+`create.make` makes one and `create.drop` removes it, on the server of SILO_ADMIN_DATABASE_URL;
+`flask silos` brings all of them to the migrations of the code.
 """
+
+from importlib import import_module
+
+from flask import Flask
+
+from app.commands import LoadedLater
+
+
+def init_app(app: Flask) -> None:
+    import_module(f"{__name__}.models")  # The migrations are made of all models there are.
+    app.cli.add_command(
+        LoadedLater(
+            "silos",
+            "app.stages.hardened.silos.command:cli",
+            help="Look after the databases that one workspace has for itself.",
+        )
+    )

@@ -7,7 +7,6 @@ there is the business of those who place and move tenants.
 from uuid import UUID
 
 import psycopg
-from flask import Flask
 from psycopg import sql
 
 from app.stages.hardened.silos import template
@@ -33,7 +32,7 @@ from app.stages.hardened.silos.walled import build_walls
 ROWS = sql.SQL("SELECT, INSERT, UPDATE, DELETE")
 
 
-def make(app: Flask, admin: str, service: str, tenant_id: UUID, passwords: Passwords) -> Silo:
+def make(admin: str, service: str, tenant_id: UUID, passwords: Passwords) -> Silo:
     """Make what is missing of a tenant's silo. The roles' passwords become the given ones.
 
     `admin` is the URL of the server's administrator: SILO_ADMIN_DATABASE_URL.
@@ -47,7 +46,7 @@ def make(app: Flask, admin: str, service: str, tenant_id: UUID, passwords: Passw
         copy_template(admin, connection, silo)
         close(connection, silo)
         hand_over(admin, silo)
-    build_walls(app, silo)
+    build_walls(silo.owner_url, service, silo.role)
     return silo
 
 

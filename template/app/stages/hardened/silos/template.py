@@ -91,7 +91,7 @@ def fill(admin: str, service: str, name: str) -> None:
     with connected(admin, name) as connection:
         connection.execute(sql.SQL("GRANT CREATE, USAGE ON SCHEMA public TO {}").format(owner))
         as_owner = administrators(admin).set(database=name)
-        as_owner = as_owner.update_query_dict({"options": f"-c role={OWNER}"})
+        as_owner = as_owner.update_query_dict({"options": f"-crole={OWNER}"})
         with opening(as_owner.render_as_string(hide_password=False)) as migrating:
             for package in packages_of(service):
                 command.upgrade(config_of(package, migrating), "heads")
