@@ -4,7 +4,7 @@ from flask import Flask
 from flask_login import LoginManager, current_user
 
 from app.access import Permission, declare, login_required, public, requires
-from app.auth import identity, models, panels, returning, sessions, views
+from app.auth import identity, models, panels, returning, roles, sessions, views
 from app.auth.api import api
 from app.auth.calls import all_tenants, find_tenant, headcount, names_of, owners, tenant_with_id
 from app.auth.joining import before_joining
@@ -65,6 +65,7 @@ def init_app(app: Flask) -> None:
     identity.init_app(app, manager)
     sessions.init_app(app)
     panels.init_app(app)
+    roles.init_app(app)
     declare(app, PERMISSIONS)
     app.before_request(identity.enter_tenant_of_url)
     views.init_app(app)

@@ -7,6 +7,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.auth import emails, passwords, tenants
+from app.auth.roles import CHOICES, roles
 from app.forms import Form
 
 
@@ -125,15 +126,13 @@ class SettingsForm(WorkspaceForm):
             raise ValidationError(str(refusal)) from None
 
 
-ROLES = [SelectChoice("member", "Member"), SelectChoice("owner", "Owner")]
-
-
 class RoleForm(Form):
-    role = SelectField("Role", choices=ROLES)
+    role = SelectField("Role", choices=[SelectChoice(*choice) for choice in CHOICES])
 
 
-class InvitationForm(RoleForm):
+class InvitationForm(Form):
     email = email_field(autocomplete="off")
+    role = SelectField("Role", choices=lambda: [SelectChoice(*one) for one in roles().choices()])
 
 
 class TokenForm(Form):

@@ -1,6 +1,7 @@
 """Who is asking: one query for the person, the tenant in the URL, and the role there."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -12,7 +13,7 @@ import structlog
 from flask import Flask, Request, abort, current_app, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
-from sqlalchemy import Row, and_, bindparam, null, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, null, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app.access import access_of, is_api
@@ -63,6 +64,24 @@ class Identity:
         known = current_app.extensions["permissions"].get(permission)
         return self.role == "member" and known is not None and known.member
 
+    def permissions(self) -> tuple[str, ...]:
+        """Every permission that they have in the current tenant."""
+        return tuple(filter(self.can, current_app.extensions["permissions"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something more about who asks, which the same query finds, and what follows from it.
+
+    The column may name `User`, `Organisation` and `Membership`; for tokens `ApiToken`, too.
+    `follow` is given who was found with the column's value, and answers who they are then: None
+    refuses them.
+    """
+
+    column: ColumnElement[Any]
+    follow: Callable[[Identity, Any], Identity | None]
+    kinds: tuple[Kind, ...] = ("session", "token")
+
 
 WHO = (
     select(
@@ -90,12 +109,16 @@ BY_TOKEN = (
     .join(ApiToken, and_(ApiToken.user_id == User.id, ApiToken.tenant_id == Organisation.id))
     .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None))
 )
+QUERIES: dict[Kind, Select[Any]] = {"session": BY_SESSION, "token": BY_TOKEN}
 
 
 def init_app(app: Flask, manager: LoginManager) -> None:
     # Where auth is another process, another way of finding out stands here.
     app.extensions["identify"] = look_up
-    # A later stage may know more about somebody, or refuse them: each is given who was found.
+    # A later stage may know more about somebody, or refuse them: by a column of the same query,
+    app.extensions["identity_facts"] = []
+    app.extensions["identity_queries"] = {}
+    # or afterwards: each of these is given who was found, and the credential.
     app.extensions["refine_identity"] = []
     manager.user_loader(by_session)
     manager.request_loader(by_token)
@@ -127,22 +150,44 @@ def identify(kind: Kind, credential: str) -> Identity | None:
 def look_up(kind: Kind, credential: str, slug: str | None) -> Identity | None:
     """Whose session or API token this is, in the tenant with this slug."""
     row = of_session(credential, slug) if kind == "session" else of_token(credential, slug)
-    who = identity_of(row) if row else None
+    return refined(kind, credential, row) if row else None
+
+
+def refined(kind: Kind, credential: str, row: Row[Any]) -> Identity | None:
+    """Who a row is about, with all that later stages know of them."""
+    who: Identity | None = identity_of(row)
+    for label, fact in facts_about(kind).items():
+        who = fact.follow(who, getattr(row, label)) if who else None
     for refine in current_app.extensions["refine_identity"]:
         who = refine(who, credential) if who else None
     return who
+
+
+def facts_about(kind: Kind) -> dict[str, Fact]:
+    """What a query asks for later stages, by the labels of its columns."""
+    facts = (fact for fact in current_app.extensions["identity_facts"] if kind in fact.kinds)
+    return {f"fact_{place}": fact for place, fact in enumerate(facts)}
+
+
+def query_by(kind: Kind) -> Select[Any]:
+    """The query for a kind of credential, made once."""
+    made: dict[Kind, Select[Any]] = current_app.extensions["identity_queries"]
+    if kind not in made:
+        more = (fact.column.label(label) for label, fact in facts_about(kind).items())
+        made[kind] = QUERIES[kind].add_columns(*more)
+    return made[kind]
 
 
 def of_session(session_id: str, slug: str | None) -> Row[Any] | None:
     """The row of a session's person, if its stamp is still theirs."""
     user_id, _, rest = session_id.partition(":")
     stamp = rest.partition(":")[0]
-    return find(BY_SESSION, slug=slug, user_id=UUID(user_id), stamp=stamp)
+    return find(query_by("session"), slug=slug, user_id=UUID(user_id), stamp=stamp)
 
 
 def of_token(token: str, slug: str | None) -> Row[Any] | None:
     """The row of an API token's person; that it was used is noted."""
-    row = find(BY_TOKEN, slug=slug, token_hash=hash_of(token))
+    row = find(query_by("token"), slug=slug, token_hash=hash_of(token))
     if row:
         note_use(row)
     return row

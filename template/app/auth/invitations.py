@@ -17,6 +17,7 @@ from app.auth.links import LinkDoesNotWork
 from app.auth.members import hold_the_door
 from app.auth.models import Invitation, Membership, User
 from app.auth.people import confirm
+from app.auth.roles import roles
 from app.db import db, now
 from app.errors import NotAllowed, Refused
 from app.tenancy import current_tenant, enter
@@ -56,15 +57,19 @@ def to(email: str) -> list[Invitation]:
     return list(db.session.scalars(statement.order_by(Invitation.id.desc())))
 
 
-def invite(email: str, role: str, invited_by: UUID) -> None:
-    """Mail an invitation to the current tenant. Doing it again renews it, and ends the old link."""
+def invite(email: str, choice: str, invited_by: UUID) -> Invitation:
+    """Mail an invitation to the current tenant, as one of the choices of `roles()`.
+
+    Doing it again renews it, and ends the old link.
+    """
     hold_the_door(current_tenant().id)
     refuse_members(email)
     make_sure_there_is_room(headcount() + open_ones_but(email) + 1)
     invitation = with_address(email)
     if invitation is None:
         invitation = Invitation(tenant_id=current_tenant().id, email_norm=emails.norm(email))
-        db.session.add(invitation)
+    role = roles().before_invitation(invitation, choice)
+    db.session.add(invitation)
     token = secrets.token_urlsafe(32)
     invitation.email = email
     invitation.role = role
@@ -74,10 +79,13 @@ def invite(email: str, role: str, invited_by: UUID) -> None:
     mails.invite(email, token, inviter=db.session.get_one(User, invited_by).name)
     audit.note("member.invited", invitation.id, email=email, role=role)
     events.publish("auth.member_invited", role=role)
+    return invitation
 
 
 def revoke(invitation: Invitation) -> None:
     """Take an invitation back: its link is dead."""
+    hold_the_door(current_tenant().id)
+    roles().before_revocation(invitation)
     db.session.delete(invitation)
     audit.note("invitation.revoked", invitation.id, email=invitation.email)
 
@@ -120,7 +128,7 @@ def accept(invitation: Invitation, user: User) -> None:
     hold_open(invitation)
     enter(invitation.organisation.as_tenant())
     act_for(user.id)
-    join(user, invitation.role)
+    join(user, invitation)
     db.session.delete(invitation)
 
 
@@ -133,7 +141,7 @@ def hold_open(invitation: Invitation) -> None:
         raise LinkDoesNotWork("invitation")
 
 
-def join(user: User, role: str) -> None:
+def join(user: User, invitation: Invitation) -> None:
     if db.session.get(Membership, (current_tenant().id, user.id)):
         return
     try:
@@ -144,7 +152,10 @@ def join(user: User, role: str) -> None:
             f"{current_tenant().name} can't take in more people now.",
             hint="Ask whoever invited you to make room, then open the link again.",
         ) from refusal
-    db.session.add(Membership(tenant_id=current_tenant().id, user_id=user.id, role=role))
+    role = invitation.role
+    membership = Membership(tenant_id=current_tenant().id, user_id=user.id, role=role)
+    db.session.add(membership)
+    roles().after_joining(invitation, membership)
     audit.note("member.joined", user.id, role=role)
     events.publish("auth.member_joined", user=user.id, role=role)
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from app import audit, events
 from app.auth import tokens
 from app.auth.models import Membership, Organisation, User
+from app.auth.roles import roles
 from app.db import db
 from app.errors import Refused
 from app.tenancy import current_tenant
@@ -48,6 +49,7 @@ def change_role(user_id: UUID, role: str) -> None:
     membership = hold(user_id)
     if membership.role == role:
         return
+    roles().before_change(membership, role)
     make_sure_an_owner_stays(membership)
     membership.role = role
     audit.note("member.role_changed", user_id, role=role)
@@ -57,6 +59,7 @@ def change_role(user_id: UUID, role: str) -> None:
 def remove(user_id: UUID) -> None:
     """Let somebody belong to the tenant no more; their API tokens end, too."""
     membership = hold(user_id)
+    roles().before_removal(membership)
     make_sure_an_owner_stays(membership)
     tokens.revoke_all_of(user_id)
     db.session.delete(membership)

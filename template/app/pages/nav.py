@@ -32,6 +32,15 @@ def add_entry(app: Flask, entry: NavEntry) -> None:
     app.extensions["nav"].append(entry)
 
 
+def cover(app: Flask, endpoint: str, *more: str) -> None:
+    """Let the entry of an endpoint be marked on further pages, which a later stage brings."""
+    entries: list[NavEntry] = app.extensions["nav"]
+    app.extensions["nav"] = [
+        replace(entry, covers=entry.covers + more) if entry.endpoint == endpoint else entry
+        for entry in entries
+    ]
+
+
 def nav() -> list[NavEntry]:
     """The entries that the current person may follow, with the current one marked."""
     entries = sorted(current_app.extensions["nav"], key=lambda entry: (entry.order, entry.label))

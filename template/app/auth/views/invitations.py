@@ -10,6 +10,7 @@ from app.auth import invitations, sessions, throttles
 from app.auth.forms import AcceptForm, InvitationForm, NewAccountForm
 from app.auth.links import LinkDoesNotWork
 from app.auth.models import Invitation, User
+from app.auth.roles import roles
 from app.auth.views import bp
 from app.auth.views.account import me
 from app.auth.views.members import page
@@ -36,7 +37,8 @@ def invite():
 @throttles.invitations_by_person
 def invite_again(invitation_id: UUID):
     invitation = invitations.find(invitation_id)
-    invitations.invite(invitation.email, invitation.role, current_user.id)
+    choice = roles().choice_of(invitation)
+    invitations.invite(invitation.email, choice, current_user.id)
     db.session.commit()
     flash(f"A new link to {invitation.email} is on its way. The old one is dead.", "success")
     return redirect(url_for("auth.members"))

@@ -9,6 +9,7 @@ from app.access import requires
 from app.auth import invitations
 from app.auth import members as people
 from app.auth.forms import InvitationForm, RoleForm
+from app.auth.roles import roles
 from app.auth.views import bp
 from app.db import db
 from app.tenancy import current_tenant, root_url
@@ -22,11 +23,16 @@ def members():
 
 def page(form: InvitationForm):
     """Everybody, and to those who may invite also the invitations and the form."""
+    members = people.everybody()
+    sent = invitations.sent() if current_user.can("members:write") else []
     return render_template(
         "auth/members.html",
-        members=people.everybody(),
-        invitations=invitations.sent() if current_user.can("members:write") else [],
+        members=members,
+        invitations=sent,
         form=form,
+        roles=roles(),
+        titles=roles().titles({member.id: member.role for member in members}),
+        titles_of_invitations=roles().titles_of_invitations(sent),
     )
 
 
