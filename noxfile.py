@@ -15,6 +15,7 @@ if __name__ == "__main__":
     bootstrap.run_nox(__file__)
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,11 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-STAGES = sorted(path.parent.name for path in ROOT.glob("stages/*/stage.yml"))
+ORDER = re.compile(r"^order: (\d+)$", re.MULTILINE)
+STAGES = sorted(
+    (path.parent.name for path in ROOT.glob("stages/*/stage.yml")),
+    key=lambda name: int(ORDER.search((ROOT / "stages" / name / "stage.yml").read_text())[1]),
+)
 WITHIN = ROOT / "scripts" / "within.py"
 MEMORY = Path("/dev/shm")  # noqa: S108  # Files in memory, on Linux.
 # By these nox tells uv to install everything into the session's environment.
@@ -40,6 +45,7 @@ OF_NOX = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
 # The sessions of a project that check what it is deployed with.
 INFRASTRUCTURE = ("nox", "-f", "infra/noxfile.py", "-s")
+BETWEEN = ("-s", "lint", "types", "contracts", "migrations", "tests", "journey")
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
 
 
@@ -85,9 +91,14 @@ def climb(session: nox.Session) -> None:
 @check()
 @each_stage
 def stage(session: nox.Session, stage: str) -> None:
-    """Generate that stage and run everything that the project itself checks."""
+    """Generate that stage and run everything that the project itself checks.
+
+    The first and the last stage whole. A stage in between is part of the last one, which runs its
+    tests on servers and processes once more; so here it shows that it stands by itself.
+    """
+    between = stage not in (STAGES[0], STAGES[-1])
     with generated(session, stage) as project:
-        in_project(session, project, "nox")
+        in_project(session, project, "nox", *(BETWEEN if between and not session.posargs else ()))
 
 
 @check()
@@ -95,7 +106,7 @@ def delivery(session: nox.Session) -> None:
     """Check what brings a project to the cloud: Terraform, chart, image, alerts, pipelines."""
     # Terraform mostly waits for what plays AWS; the others run meanwhile.
     with (
-        generated(session, "services") as project,
+        generated(session, STAGES[-1]) as project,
         aside(session, project, *INFRASTRUCTURE, "terraform"),
     ):
         in_project(session, project, *INFRASTRUCTURE, "workflows", "helm", "observability", "image")
@@ -114,9 +125,9 @@ def docs(session: nox.Session) -> None:
 
 @check(default=False)
 def attack(session: nox.Session) -> None:
-    """Attack the walls between tenants in a generated project, sabotaged copies included."""
-    with generated(session, "prototype") as project:
-        in_project(session, project, "pytest", "tests/isolation")
+    """Attack the walls between tenants in a generated project, with walls taken out, too."""
+    with generated(session, STAGES[-1]) as project:
+        in_project(session, project, "nox", "-s", "attack")
 
 
 @check(default=False)
@@ -260,8 +271,8 @@ def aside(session: nox.Session, project: Path, *command: str) -> Iterator[None]:
 
 
 def infrastructure(session: nox.Session, *parts: str) -> None:
-    """Run these sessions of a services project's infra/noxfile.py."""
-    with generated(session, "services") as project:
+    """Run these sessions of a generated project's infra/noxfile.py."""
+    with generated(session, STAGES[-1]) as project:
         in_project(session, project, *INFRASTRUCTURE, *parts)
 
 

@@ -1,11 +1,12 @@
 """Runs in a team's project after the climb: its data moves into four databases, row by row.
 
-    uv run python promoted.py FOLDER [--journey] [PAGE=TEXT ...]
+    uv run python promoted.py FOLDER [--again] [--journey] [PAGE=TEXT ...]
 
 Compares both sides with its own eyes, not with promote's. Then it starts the four services on the
 new databases and asks them, through the gateway, whether all is well; with pages it also logs in
 as somebody from the prototype and looks for the team's rows there. With --journey a browser walks
-through the whole product, where there is a browser.
+through the whole product, where there is a browser. With --again the data are there already, as
+the stage before left them: only what the new stage makes of them is looked at.
 """
 
 import json
@@ -26,29 +27,74 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import sqlalchemy as sa
-from app import create_app
+from app import create_app, stage
 from app.db import METADATA
 from app.dev.postgres import Postgres, free_port
 
 SERVICES = ("auth", "billing", "analytics", "features")
 FLASK = [sys.executable, "-m", "flask"]
 PATIENCE = 120
-JOURNEY = "--journey"
+TENANTS = """
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+  AND c.relname NOT LIKE 'auth\\_%'
+"""
+WALLED = "c.relrowsecurity AND c.relforcerowsecurity"
+WITHOUT_WALLS = f"SELECT c.relname {TENANTS} AND NOT ({WALLED})"
+WITH_WALLS = f"SELECT count(*) {TENANTS} AND {WALLED}"
+JOURNEY, AGAIN = "--journey", "--again"
 
 
 def main(folder: str, *options: str) -> None:
-    pages = dict(option.split("=", 1) for option in options if option != JOURNEY)
+    pages = dict(option.split("=", 1) for option in options if option not in {JOURNEY, AGAIN})
     create_app({"app_env": "development"})  # The team's models, too.
     source = f"sqlite:///{Path('instance/app.db').absolute().as_posix()}"
     with Postgres(Path(folder)) as server:
-        for service in SERVICES:
-            server.make_database(service)
-        targets = {service: server.url(service) for service in SERVICES}
-        before = rows_of(source)
-        promote(source, targets)
-        compare(before, targets)
-        assert rows_of(source) == before, "the old database was changed"
-        look(targets, pages, "journey" if JOURNEY in options else "smoke")
+        os.environ.update(made_on(server))
+        seen = {service: server.url(service) for service in SERVICES}
+        owners = {one: os.environ[f"{one.upper()}_MIGRATIONS_DATABASE_URL"] for one in SERVICES}
+        if AGAIN in options:
+            before: Rows = sum((rows_of(url) for url in seen.values()), Counter())
+        else:
+            before = rows_of(source)
+            promote(source, owners)
+            compare(before, seen)
+            assert rows_of(source) == before, "the old database was changed"
+        migrate(owners)
+        compare(before, seen)
+        for service, url in seen.items():
+            look_at_walls(service, url)
+        look(pages, "journey" if JOURNEY in options else "smoke")
+
+
+def made_on(server: Postgres) -> dict[str, str]:
+    """Four databases, each with an owner and a role that its service works as: their settings."""
+    urls = {"ADMIN_DATABASE_URL": server.url("postgres")}
+    for service in SERVICES:
+        place = sa.make_url(server.url(service))
+        for kind, role in (("", service), ("_MIGRATIONS", f"{service}_owner")):
+            url = place.set(username=role, password="of-a-test")
+            urls[f"{service.upper()}{kind}_DATABASE_URL"] = url.render_as_string(False)
+    command = [sys.executable, "-m", "app.stages.services.databases"]
+    subprocess.run(command, env=os.environ | urls, check=True, stdout=subprocess.DEVNULL)
+    return urls
+
+
+def migrate(owners: dict[str, str]) -> None:
+    """What a release does for each service: a later stage builds its walls then."""
+    for service, owner in owners.items():
+        neighbours = {f"{one.upper()}_URL": "http://127.0.0.1" for one in SERVICES}
+        alone = {
+            "SERVES": service,
+            "DATABASE_URL": os.environ[f"{service.upper()}_DATABASE_URL"],
+            "MIGRATIONS_DATABASE_URL": owner,
+            "REDIS_URL": "redis://127.0.0.1",
+            **dict.fromkeys(f"{one.upper()}_DATABASE_URL" for one in SERVICES),
+        }
+        env = {name: value for name, value in (os.environ | neighbours | alone).items() if value}
+        command = [*FLASK, "db", "upgrade"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{service}\n{done.stdout}\n{done.stderr}"
 
 
 def promote(source: str, targets: dict[str, str]) -> None:
@@ -98,17 +144,25 @@ def compare(before: Rows, targets: dict[str, str]) -> None:
     print(json.dumps({"rows": before.total(), "tenants": tenants}))
 
 
+def look_at_walls(service: str, url: str) -> None:
+    """From the hardened stage on, every table of a tenant's has one, the team's too."""
+    if stage.names()[-1:] == ["services"]:
+        return
+    with sa.create_engine(url).connect() as connection:
+        open_ones = list(connection.scalars(sa.text(WITHOUT_WALLS)))
+        walled = connection.scalar(sa.text(WITH_WALLS))
+    assert not open_ones, f"{service}: no wall around {open_ones}"
+    print(f"{service}: {walled} tables have walls")
+
+
 # --- The system on its new databases -------------------------------------------------------------
 
 
-def look(targets: dict[str, str], pages: dict[str, str], steps: str) -> None:
+def look(pages: dict[str, str], steps: str) -> None:
     port = free_port()
-    urls = {f"{service.upper()}_DATABASE_URL": url for service, url in targets.items()}
     command = [*FLASK, "dev", "--port", str(port), "--gunicorn"]
     with open("instance/system.log", "w") as log:
-        system = subprocess.Popen(
-            command, env=os.environ | urls, stdout=log, stderr=log, start_new_session=True
-        )
+        system = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
             wait_for(f"http://127.0.0.1:{port}/readyz", system)
             walk(f"http://127.0.0.1:{port}", steps)

@@ -76,8 +76,14 @@ def found(app: Flask, stack: ExitStack) -> dict[str, Database]:
     settings = app.config["SETTINGS"]
     given = {name: getattr(settings, f"{name}_database_url") for name in SERVICES}
     if all(given.values()):
-        return {name: Database(url, url) for name, url in given.items()}
+        return {name: Database(url, owners_of(app, name) or url) for name, url in given.items()}
     return make(stack.enter_context(embedded(left_behind="stop")))
+
+
+def owners_of(app: Flask, service: str) -> str:
+    """The URL of a service's database as its owner, where a later stage has a setting for it."""
+    url: str = getattr(app.config["SETTINGS"], f"{service}_migrations_database_url", "")
+    return url
 
 
 def prepare(databases: dict[str, Database], redis: str) -> None:

@@ -26,7 +26,7 @@ NOT_HANDED_ON = (
     "PORT",
     "METRICS_ADDRESS",
     "MIGRATIONS_DATABASE_URL",
-    *(f"{s.upper()}_DATABASE_URL" for s in SERVICES),
+    *(f"{s.upper()}{kind}_DATABASE_URL" for s in SERVICES for kind in ("", "_MIGRATIONS")),
 )
 
 
