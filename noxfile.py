@@ -127,7 +127,7 @@ def docs(session: nox.Session) -> None:
 def attack(session: nox.Session) -> None:
     """Attack the walls between tenants in a generated project, with walls taken out, too."""
     with generated(session, STAGES[-1]) as project:
-        in_project(session, project, "nox", "-s", "attack")
+        in_project(session, project, "pytest", "tests/isolation")
 
 
 @check(default=False)
