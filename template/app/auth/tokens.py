@@ -25,6 +25,11 @@ def of(user_id: UUID) -> list[ApiToken]:
 
 def make(name: str, user_id: UUID) -> str:
     """Make a token and answer it: the only time that anybody sees it."""
+    return make_row(name, user_id)[0]
+
+
+def make_row(name: str, user_id: UUID) -> tuple[str, ApiToken]:
+    """A new token, and the row that keeps its hash."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     row = ApiToken(
         tenant_id=current_tenant().id,
@@ -35,7 +40,7 @@ def make(name: str, user_id: UUID) -> str:
     )
     db.session.add(row)
     audit.note("token.created", row.id, name=name)
-    return token
+    return token, row
 
 
 def revoke(token_id: UUID, user_id: UUID) -> None:

@@ -1,6 +1,8 @@
 """The settings that the hardened stage adds to those of the services."""
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from app.settings import MADE_BY, Keys, readable_database_url
 from app.stages.hardened.throttle.allowances import Allowance, of_plans
@@ -27,6 +29,12 @@ class Settings(Services):
     )
     session_idle_hours: int = Field(
         336, ge=1, le=336, description="How long a session may go unused, in hours."
+    )
+    api_key_days: int = Field(
+        90, ge=1, le=3650, description="How long an API key is good unless its maker says else."
+    )
+    api_key_max_days: int = Field(
+        365, ge=1, le=3650, description="How long an API key may be good at most."
     )
 
     @field_validator("operators", mode="before")
@@ -150,3 +158,9 @@ class Settings(Services):
     def refuse_what_are_no_allowances(cls, value: str) -> str:
         of_plans(value)
         return value
+
+    @model_validator(mode="after")
+    def refuse_keys_that_last_too_long(self) -> Self:
+        if self.api_key_days > self.api_key_max_days:
+            raise ValueError("API_KEY_DAYS can't be more than API_KEY_MAX_DAYS.")
+        return self

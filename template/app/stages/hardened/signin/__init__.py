@@ -1,4 +1,4 @@
-"""Signing in: sessions that can be seen and ended one by one."""
+"""Signing in: sessions that can be seen and ended one by one, and keys that open less."""
 
 from importlib import import_module
 
@@ -7,11 +7,11 @@ from flask import Flask
 from app import doors
 
 # Each is a module here with an `init_app`; they begin in this order.
-SUBJECTS = ("sessions",)
+SUBJECTS = ("sessions", "keys")
 
 
 def init_app(app: Flask) -> None:
-    # Auth knows the people, so its process answers for their sessions.
+    # Auth knows the people, so its process answers for this.
     doors.ADDED[__name__] = "auth"
     from app.stages.hardened.signin.blueprint import bp
 

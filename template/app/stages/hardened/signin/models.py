@@ -1,12 +1,12 @@
-"""What signing in keeps: a row for each session."""
+"""What signing in keeps: sessions, and what limits an API key."""
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.auth.models import Base
-from app.db import CreatedAt, Id, Moment
+from app.db import CreatedAt, Id, LongText, Moment
 
 WAYS = ("password", "passkey", "sso")
 
@@ -38,3 +38,22 @@ class Session(Base):
     seen_at: Mapped[Moment]
     ends_at: Mapped[Moment]
     ended_at: Mapped[Moment | None]
+
+
+class KeyLimits(Base):
+    """How far an API key reaches, and until when. A key from before this stage has no limits."""
+
+    __tablename__ = "auth_key_limits"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "token_id"],
+            ["auth_tokens.tenant_id", "auth_tokens.id"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    token_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # Names of permissions, with spaces between; none: all that its person has.
+    scopes: Mapped[LongText | None]
+    expires_at: Mapped[Moment]
