@@ -12,6 +12,7 @@ PARTS: tuple[str, ...] = (
     "throttle",
     "signin",
     "silos",
+    "accounts",
 )
 
 
