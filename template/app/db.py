@@ -107,13 +107,16 @@ class Database(SQLAlchemy):
         pairs = app.extensions["engines_by_url"]
         url = make_url(options["url"]).render_as_string(hide_password=False)
         if url not in pairs:
-            pairs[url] = make_pair(app, url, options)
+            pairs[url] = pair = make_pair(app, url, options)
+            app.extensions["pairs"][pair.writer] = pair
         return cast(Pair, pairs[url]).writer
 
     def pair(self, bind_key: str | None) -> "Pair":
         """The engines of a bind: the common ones, or where a later stage says this tenant's is."""
-        url = self.engines[bind_key].url.render_as_string(hide_password=False)
-        common: Pair = current_app.extensions["engines_by_url"][url]
+        engine = self.engines[bind_key]
+        common: Pair | None = current_app.extensions["pairs"].get(engine)
+        if common is None:
+            raise LookupError(f"{engine.url} isn't one of this process's databases.")
         route: Route | None = current_app.extensions.get("route")
         return route(common) if route else common
 
@@ -257,6 +260,7 @@ def init_app(app: Flask) -> None:
     """Bind every package to its database; without a setting of its own, to the common one."""
     settings = app.config["SETTINGS"]
     app.extensions["engines_by_url"] = {}
+    app.extensions["pairs"] = {}
     app.extensions["engine_tunings"] = []
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_BINDS"] = {

@@ -20,10 +20,11 @@ from flask import Flask, current_app
 from sqlalchemy import CheckConstraint, CursorResult, Delete, Index, delete, select, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app import queue
+from app import places, queue
 from app.actor import act_for, actor_id
 from app.columns import first_id_at
 from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
+from app.errors import Unavailable
 from app.tenancy import Tenant, serving, tenant_or_none
 
 log = structlog.get_logger()
@@ -108,7 +109,7 @@ def publish(name: str, /, **facts: Any) -> None:
         actor_id=actor_id(),
     )
     db.session.add(row)
-    queue.after_commit("deliver_event", str(row.id))
+    queue.after_commit("deliver_event", str(row.id), *places.here())
 
 
 def on(name: str) -> Callable[[Listener], Listener]:
@@ -154,8 +155,16 @@ def hand_over(event: Event, listener: Listener) -> Exception | None:
     except Exception as error:
         # Two workers may tell it at once; what the second one wrote is rolled back.
         with serving(event.tenant):
-            return None if has_heard(event, listener) else error
+            return None if surely_heard(event, listener) else error
     return None
+
+
+def surely_heard(event: Event, listener: Listener) -> bool:
+    """Whether it's known that a listener has heard; where a tenant's own rows are away, no."""
+    try:
+        return has_heard(event, listener)
+    except Unavailable:
+        return False
 
 
 def tell(event: Event, listener: Listener) -> None:

@@ -16,11 +16,12 @@ import structlog
 from blinker import Signal
 from flask import Flask, current_app, g
 from sqlalchemy import CheckConstraint, CursorResult, Index, or_, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, load_only, mapped_column
 
-from app import queue
+from app import places, queue
 from app.actor import act_for, actor_id
 from app.db import CreatedAt, Id, LongText, Moment, SharedModel, db, now
+from app.errors import Unavailable
 from app.tenancy import Tenant, serving, tenant_or_none
 
 log = structlog.get_logger()
@@ -29,6 +30,9 @@ ATTEMPTS = 5
 HEARTBEAT = timedelta(seconds=10)
 # A worker that has been silent for this long is dead, and its job is taken up again.
 STALE = timedelta(seconds=45)
+# How long a job waits whose tenant can't be worked for right now.
+WAIT_SECONDS = 60.0
+AWAY_SECONDS = 10.0
 
 Work = Callable[..., None]
 # Sent with each job that ran: `outcome` is done, again or failed. For whoever counts.
@@ -77,6 +81,9 @@ class Job(SharedModel):
         return self.state in {"done", "failed"}
 
 
+WHOSE = Job.id, Job.tenant_id, Job.tenant_slug, Job.tenant_name
+
+
 def job(work: Work) -> Work:
     """Make a function something that `later` can run. The worker commits what it writes."""
     KNOWN[name_of(work)] = work
@@ -118,7 +125,7 @@ def later(work: Work, *args: Any) -> Job:
         user_id=actor_id(),
     )
     db.session.add(row)
-    queue.after_commit("run_job", str(row.id))
+    queue.after_commit("run_job", str(row.id), *places.here())
     return row
 
 
@@ -139,14 +146,27 @@ def progress(done: int, total: int) -> None:
 
 
 def init_app(app: Flask) -> None:
+    """A later stage may let a tenant's jobs wait: it says so in `may_work`."""
+    app.extensions["may_work"] = lambda _tenant: True
     queue.add_task(app, "run_job", run)
     queue.add_sweep(app, ask_for_forgotten_jobs)
 
 
-def run(job_id: str) -> None:
+def run(job_id: str, *place: str) -> None:
     """Run one job, if nobody else does."""
-    claimed = claim(UUID(job_id))
-    if claimed is None:
+    with places.at(*place):
+        try:
+            claimed = claim(UUID(job_id))
+        except Unavailable as error:
+            log.warning("job not taken up", job_id=job_id, reason=str(error))
+            raise queue.try_again(AWAY_SECONDS) from error
+        if claimed is not None:
+            run_claimed(claimed)
+
+
+def run_claimed(claimed: Job) -> None:
+    if claimed.tenant and not current_app.extensions["may_work"](claimed.tenant):
+        wait(claimed)
         return
     if claimed.attempts > attempts_of(claimed):
         give_up(claimed, "Every worker that took this job up died over it.")
@@ -156,7 +176,7 @@ def run(job_id: str) -> None:
         act_for(claimed.user_id)
         structlog.contextvars.bind_contextvars(job=claimed.name, job_id=str(claimed.id))
         try:
-            with beating(claimed.id):
+            with beating(claimed):
                 KNOWN[claimed.name](*orjson.loads(claimed.args))
             db.session.commit()
         except Exception as error:
@@ -208,6 +228,12 @@ def fail(job: Job, error: Exception) -> None:
     raise queue.try_again(seconds) from error
 
 
+def wait(job: Job) -> None:
+    """Put a job back that may not run now; that was no try. The sweep asks for it again."""
+    due = now() + timedelta(seconds=WAIT_SECONDS)
+    write(job.id, state="queued", attempts=job.attempts - 1, due_at=due)
+
+
 def give_up(job: Job, error: str) -> None:
     write(job.id, state="failed", error=error, finished_at=now())
     ended.send(job, outcome="failed")
@@ -220,8 +246,10 @@ def ask_for_forgotten_jobs() -> None:
         (Job.state == "queued") & (Job.due_at < moment - HEARTBEAT),
         (Job.state == "running") & (Job.heartbeat_at < moment - STALE),
     )
-    for job_id in db.session.scalars(select(Job.id).where(forgotten).limit(1000)):
-        queue.ask("run_job", str(job_id))
+    # The longest forgotten come first: some may have to wait for long.
+    found = select(Job).where(forgotten).order_by(Job.due_at).limit(1000)
+    for row in db.session.scalars(found.options(load_only(*WHOSE))):
+        queue.ask("run_job", str(row.id), *places.of(row.tenant))
 
 
 def write(job_id: UUID, **values: Any) -> None:
@@ -231,7 +259,7 @@ def write(job_id: UUID, **values: Any) -> None:
 
 
 @contextmanager
-def beating(job_id: UUID) -> Iterator[None]:
+def beating(job: Job) -> Iterator[None]:
     """Say every few seconds that the job is alive, so that nobody else takes it up."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     over = threading.Event()
@@ -240,11 +268,12 @@ def beating(job_id: UUID) -> Iterator[None]:
         with app.app_context():
             while not over.wait(HEARTBEAT.total_seconds()):
                 try:
-                    write(job_id, heartbeat_at=now())
+                    with serving(job.tenant):
+                        write(job.id, heartbeat_at=now())
                 except Exception as error:
                     log.warning("heartbeat missed", error=repr(error))
 
-    thread = threading.Thread(target=beat, name=f"heartbeat-{job_id}", daemon=True)
+    thread = threading.Thread(target=beat, name=f"heartbeat-{job.id}", daemon=True)
     thread.start()
     try:
         yield

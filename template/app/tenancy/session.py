@@ -32,8 +32,9 @@ class TenantSession(Session):
         route = current_app.extensions.get("route")
         if route is None or not isinstance(bind, Engine):
             return bind
-        url = bind.url.render_as_string(hide_password=False)
-        engine: Engine = route(current_app.extensions["engines_by_url"][url]).writer
+        common = current_app.extensions["pairs"].get(bind)
+        # An engine that was chosen by hand has been routed already.
+        engine: Engine = route(common).writer if common else bind
         return engine
 
     def get(self, entity: Any, ident: Any, **kwargs: Any) -> Any:

@@ -88,8 +88,9 @@ class System:
         """A process of a service; a second one shares the database with the first."""
         urls = {f"{one}_url": f"http://127.0.0.1:{port}" for one, port in self.ports.items()}
         given = {"serves": name, "worker": "separate", "redis_url": self.redis_url}
-        url = f"sqlite:///{self.folder / name}.db"
-        return build(url, self.folder, **given | urls | self.config | config)
+        given |= urls | self.config | config
+        url = str(given.pop("database_url", f"sqlite:///{self.folder / name}.db"))
+        return build(url, self.folder, **given)
 
     def stop(self) -> None:
         for service in self.services.values():

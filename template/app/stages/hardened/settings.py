@@ -84,6 +84,11 @@ class Settings(Services):
     features_silo_secret: Keys = Field(
         [], description="SILO_SECRET of the features, for tools that make and move their silos."
     )
+    support_address: str = Field(
+        "",
+        description="Whom people ask whose workspace is suspended or being deleted. Empty: "
+        "MAIL_FROM.",
+    )
     silo_pools: int = Field(
         50,
         ge=1,

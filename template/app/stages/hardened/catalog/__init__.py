@@ -14,6 +14,9 @@ from flask import Flask
 
 from app import doors
 
+# Each is a module here with an `init_app`; they begin in this order.
+PARTS = ("telling", "routing", "states", "again", "visiting")
+
 
 def init_app(app: Flask) -> None:
     # Auth's process answers for the catalog.
@@ -22,3 +25,5 @@ def init_app(app: Flask) -> None:
     identity_changes = import_module("app.stages.services.identity_changes")
     # What is known of a tenant elsewhere ends when its entry changes.
     identity_changes.WATCHED[models.CatalogRow] = ("tenant", "tenant_id", ("changed_at",))
+    for part in PARTS:
+        import_module(f"{__name__}.{part}").init_app(app)

@@ -16,7 +16,7 @@ from app.events import OutboxRow
 from app.stages.services.events import streams
 from app.stages.services.events.loop import Loop
 from app.stages.services.observe import work
-from app.tenancy import serving
+from app.tenancy import Tenant, serving
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Waker:
         self.key = wake_key(settings.service)
         self.client = streams.connect(settings.redis_url, streams.HURRY_SECONDS)
 
-    def __call__(self, _event_id: str = "") -> None:
+    def __call__(self, _event_id: str = "", *_place: str) -> None:
         call = self.client.pipeline(transaction=False)
         call.lpush(self.key, "1")
         call.ltrim(self.key, 0, 0)
@@ -82,9 +82,12 @@ class Relay(Loop):
         self.ready = False
 
 
-def ship() -> int:
-    """Put a batch of waiting events into their streams, the oldest first; answers how many."""
-    with serving(None):
+def ship(place: Tenant | None = None) -> int:
+    """Put a batch of waiting events into their streams, the oldest first; answers how many.
+
+    A later stage may keep a tenant's rows in a place of their own, and ships from there, too.
+    """
+    with serving(place):
         waiting = select(OutboxRow).where(OutboxRow.state == "pending")
         rows = db.session.scalars(waiting.order_by(OutboxRow.id).limit(BATCH)).all()
         if not rows:
