@@ -20,6 +20,7 @@ from sqlalchemy.orm import UOWTransaction
 
 from app.auth.models import ApiToken, Membership, Organisation, User
 from app.billing.models import Subscription
+from app.db import db
 from app.stages.services import identity_store
 from app.stages.services.identity_token import GOOD_SECONDS, Known
 from app.tenancy.session import TenantSession
@@ -157,6 +158,12 @@ def note_what_changes(session: TenantSession, _context: UOWTransaction, _rows: A
         watched = WATCHED.get(type(row))
         if watched and any(inspect(row).attrs[name].history.has_changes() for name in watched[2]):
             noted.add((watched[0], getattr(row, watched[1])))
+
+
+def note(kind: str, subject_id: UUID) -> None:
+    """Note by hand that these identities end with this transaction, as when a row is new."""
+    if "identity_changes" in current_app.extensions:
+        db.session().info.setdefault("identity_changes", set()).add((kind, subject_id))
 
 
 @event.listens_for(TenantSession, "after_commit")

@@ -1,4 +1,5 @@
-"""Signing in: sessions that can be seen and ended one by one, and keys that open less."""
+"""Signing in: sessions that can be seen and ended one by one, and keys that open less,
+and a second factor."""
 
 from importlib import import_module
 
@@ -7,7 +8,7 @@ from flask import Flask
 from app import doors
 
 # Each is a module here with an `init_app`; they begin in this order.
-SUBJECTS = ("sessions", "keys")
+SUBJECTS = ("sessions", "rules", "keys", "second_factor")
 
 
 def init_app(app: Flask) -> None:

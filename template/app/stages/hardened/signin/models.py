@@ -1,12 +1,19 @@
-"""What signing in keeps: sessions, and what limits an API key."""
+"""What signing in keeps: sessions, what limits an API key, second factors, and rules."""
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.auth.models import Base
-from app.db import CreatedAt, Id, LongText, Moment
+from app.db import BigInt, CreatedAt, Id, LongText, Moment
+from app.encryption import EncryptedText
 
 WAYS = ("password", "passkey", "sso")
 
@@ -57,3 +64,40 @@ class KeyLimits(Base):
     # Names of permissions, with spaces between; none: all that its person has.
     scopes: Mapped[LongText | None]
     expires_at: Mapped[Moment]
+
+
+class Totp(Base):
+    """A person's authenticator app: the secret, and the last step that a code was used of."""
+
+    __tablename__ = "auth_totp"
+
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("auth_users.id", ondelete="CASCADE"), primary_key=True
+    )
+    secret: Mapped[str] = mapped_column(EncryptedText)
+    last_step: Mapped[BigInt]
+    created_at: Mapped[CreatedAt]
+    confirmed_at: Mapped[Moment | None]
+
+
+class RecoveryCode(Base):
+    """A code for the day when the phone is lost: kept as a hash, good for one log-in."""
+
+    __tablename__ = "auth_recovery_codes"
+    __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("auth_users.id", ondelete="CASCADE"))
+    code_hash: Mapped[str]
+    used_at: Mapped[Moment | None]
+
+
+class Rules(Base):
+    """What a tenant asks of sessions; without a row, nothing."""
+
+    __tablename__ = "auth_sign_in_rules"
+
+    tenant_id: Mapped[UUID] = mapped_column(
+        ForeignKey("auth_tenants.id", ondelete="CASCADE"), primary_key=True
+    )
+    strong_only: Mapped[bool]

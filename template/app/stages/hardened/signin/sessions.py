@@ -25,6 +25,7 @@ from app.auth.identity import USE_NOTED_EVERY, Identity, hash_of
 from app.auth.models import User
 from app.auth.panels import Panel, add_panel
 from app.db import db, now, reading
+from app.stages.hardened.signin import rules
 from app.stages.hardened.signin.models import Session
 from app.stages.services import identity_changes
 
@@ -58,7 +59,7 @@ def init_app(app: Flask) -> None:
     hooks.starting.append(begin)
     hooks.ending.append(end_this)
     app.extensions["refine_identity"].append(refuse_ended)
-    identity_changes.WATCHED[Session] = ("person", "user_id", ("ended_at",))
+    identity_changes.WATCHED[Session] = ("person", "user_id", ("ended_at", "strong"))
     add_panel(
         app,
         "account",
@@ -142,17 +143,17 @@ def parts_of(credential: str) -> tuple[str, str, str]:
 
 
 def refuse_ended(who: Identity, credential: str) -> Identity | None:
-    """Nobody, if the session has ended; else who it is, and that they were seen is noted."""
+    """Nobody, if the session has ended; else who it is, as far as the workspace lets it in."""
     if who.token_id:
         return who
     key = parts_of(credential)[2]
     if not key:
-        return who
+        return rules.apply(who, strong=False)
     row = row_of(who.id, key)
     if row is None or row.ends_at <= now() or row.seen_at <= now() - idle():
         return None
     note_seen(row)
-    return replace(who, session_key=key)
+    return rules.apply(replace(who, session_key=key), strong=row.strong)
 
 
 def row_of(user_id: UUID, key: str) -> Row[Any] | None:
