@@ -56,6 +56,8 @@ PACKAGES: dict[str, str | None] = {
     "analytics": "analytics",
     "features": "features",
 }
+TEAMS = "features"
+PREFIXES = tuple(f"{package}_" for package in PACKAGES if package != TEAMS)
 
 
 def make_metadata(package: str) -> MetaData:
@@ -73,6 +75,13 @@ METADATA = {package: make_metadata(package) for package in PACKAGES}
 def metadata_for(package: str) -> MetaData:
     """A package's own metadata: a foreign key into another package fails at import."""
     return METADATA[package]
+
+
+def owns(package: str, table: str) -> bool:
+    """Whether a table is the package's: the template's carry its name, all others the team owns."""
+    if table.startswith(("alembic_version", "_promote")):
+        return False
+    return not table.startswith(PREFIXES) if package == TEAMS else table.startswith(f"{package}_")
 
 
 class WithId:

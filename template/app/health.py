@@ -15,7 +15,21 @@ LEAVING = mmap.mmap(-1, 1)
 
 
 def init_app(app: Flask) -> None:
+    """A later stage may have more to look at before we say we can serve: `ok`, or what is wrong.
+
+    `refusals` are callables that look at the same before a process starts to serve or to work, and
+    raise `SystemExit` where it must not.
+    """
+    app.extensions["ready_checks"] = {}
+    app.extensions["refusals"] = []
     app.register_blueprint(bp)
+
+
+def refuse_to_start(app: Flask) -> None:
+    """End the process that is about to serve or to work, if a later stage says it must not."""
+    with app.app_context():
+        for look in app.extensions["refusals"]:
+            look(app)
 
 
 @bp.get("/healthz")
@@ -37,6 +51,8 @@ def ready():
     checks = {"database": check_databases()}
     if checks["database"] == "ok":
         checks["migrations"] = "ok" if not pending(current_app) else "flask db upgrade is due"
+        for name, look in current_app.extensions["ready_checks"].items():
+            checks[name] = look(current_app)
     good = set(checks.values()) == {"ok"}
     return {"status": "ok" if good else "not ready", "checks": checks}, 200 if good else 503
 

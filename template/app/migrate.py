@@ -26,25 +26,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app import stage
-from app.db import METADATA, PACKAGES, engine_at_work
+from app.db import METADATA, PACKAGES, TEAMS, engine_at_work, owns
 
 HERE = Path(__file__).parent
 ROLLED_BACK = "A migration failed and was rolled back; the tables are as before it."
 LOCK = 0x57A6EC0AC4
-TEAMS = "features"
 ANSWERS = HERE.parent / ".copier-answers.yml"  # A project has it, the template itself hasn't.
 REVISION = re.compile(r"""^revision(?:: str)? = ["'](.+)["']""", re.MULTILINE)
-PREFIXES = tuple(f"{package}_" for package in PACKAGES if package != TEAMS)
 
 cli = AppGroup("db", help="Migrate the databases, package by package.")
 one_package = click.argument("package", required=False, type=click.Choice(list(PACKAGES)))
-
-
-def owns(package: str, table: str) -> bool:
-    """Whether a table is the package's: the template's carry its name, all others the team owns."""
-    if table.startswith(("alembic_version", "_promote")):
-        return False
-    return not table.startswith(PREFIXES) if package == TEAMS else table.startswith(f"{package}_")
 
 
 def versions_of(package: str) -> Path:

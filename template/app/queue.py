@@ -21,7 +21,7 @@ from huey.registry import Message
 from huey.serializer import SignedSerializer
 from sqlalchemy import event
 
-from app import doors, logs
+from app import doors, health, logs
 from app.db import db
 from app.tenancy.session import TenantSession
 
@@ -208,6 +208,7 @@ def worker(threads: int) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     settings = app.config["SETTINGS"]
     logging.config.dictConfig(logs.of_libraries(settings))
+    health.refuse_to_start(app)
     log.info("worker started", threads=threads, queue="redis" if settings.redis_url else "file")
     sweep(app)
     consumer = Consumer(

@@ -9,6 +9,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from app.db import BigInt, CreatedAt, Moment, WithId, metadata_for
 from app.tenancy import BelongsToTenant
 
+# Why a column may be unique over all tenants.
+OF_PROVIDER = {"spans_tenants": "the payment provider makes these ids, and nobody can choose one"}
+
 
 class Base(WithId, DeclarativeBase):
     """The base of billing's tables."""
@@ -35,7 +38,7 @@ class Subscription(BelongsToTenant, Base):
     plan: Mapped[str]
     status: Mapped[str] = mapped_column(default="active")
     provider: Mapped[str] = mapped_column(default="none")
-    provider_id: Mapped[str | None] = mapped_column(unique=True)
+    provider_id: Mapped[str | None] = mapped_column(unique=True, info=OF_PROVIDER)
     period_starts_at: Mapped[Moment | None]
     period_ends_at: Mapped[Moment | None]
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
@@ -52,7 +55,7 @@ class Customer(BelongsToTenant, Base):
         {"info": {"spans_tenants": "a webhook names a customer, and so learns the tenant"}},
     )
 
-    provider_id: Mapped[str] = mapped_column(unique=True)
+    provider_id: Mapped[str] = mapped_column(unique=True, info=OF_PROVIDER)
     version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[CreatedAt]
 
@@ -101,7 +104,7 @@ class Invoice(BelongsToTenant, Base):
     period_ends_at: Mapped[Moment]
     issued_at: Mapped[Moment]
     paid_at: Mapped[Moment | None]
-    provider_id: Mapped[str | None] = mapped_column(unique=True)
+    provider_id: Mapped[str | None] = mapped_column(unique=True, info=OF_PROVIDER)
     provider_url: Mapped[str | None]
 
     lines: Mapped[list["InvoiceLine"]] = relationship(

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import make_url
 
-from app import create_app, migrate, stage
+from app import create_app, health, migrate, stage
 from app.db import close_connections, db
 from app.dev.postgres import Postgres
 from app.dev.processes import Processes
@@ -41,8 +41,8 @@ def dev(host: str, port: int | None, postgres: bool) -> None:
     Brings the tables up to date, makes the demo tenants, then runs the server and the job worker,
     and starts them again when a file changes.
     """
-    with listening(host, port) as listener, database_url(postgres) as url:
-        app = create_app({"database_url": url}) if url else this_app()
+    with listening(host, port) as listener, database(postgres) as given:
+        app = create_app(given) if given else this_app()
         prepare(app)
         address = address_of(app, listener)
         click.echo(welcome(app, address))
@@ -102,17 +102,18 @@ def address_of(app: Flask, listener: socket.socket) -> str:
 
 
 @contextmanager
-def database_url(postgres: bool) -> Iterator[str | None]:
-    """The URL of the PostgreSQL that comes along, while it runs; None: the settings say it."""
+def database(postgres: bool) -> Iterator[dict[str, str]]:
+    """The PostgreSQL that comes along, while it runs; empty where the settings say which it is."""
     if not postgres:
-        yield None
+        yield {}
     elif "database_url" in current_app.config["SETTINGS"].model_fields_set:
         click.echo("DATABASE_URL is set, so --postgres has nothing to do.")
-        yield None
+        yield {}
     else:
         with embedded() as server:
             server.make_database(DATABASE)
-            yield server.url(DATABASE)
+            url, owner_url = server.make_roles(DATABASE)
+            yield {"database_url": url, "migrations_database_url": owner_url}
 
 
 @contextmanager
@@ -143,7 +144,8 @@ def prepare(app: Flask) -> None:
         if made:
             click.echo(f"Made the demo workspaces {' and '.join(made)}.")
         db.session.remove()
-        close_connections(app)
+    health.refuse_to_start(app)
+    close_connections(app)
 
 
 # --- The processes -------------------------------------------------------------------------------

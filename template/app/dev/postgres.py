@@ -12,9 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 UNPRIVILEGED = "nobody"
+# What follows a column changes hands with its table.
+GIVE_AWAY = """
+SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, CAST(:owner AS text)) FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+  AND pg_get_userbyid(c.relowner) <> :owner
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                  AND d.objid = c.oid AND d.deptype IN ('a', 'i', 'e'))
+"""
 OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=100"
 
 
@@ -99,6 +107,27 @@ class Postgres:
             if connection.scalar(known, {"name": name}) is None:
                 connection.execute(text(f'CREATE DATABASE "{name}"'))
         engine.dispose()
+
+    def make_roles(self, name: str) -> tuple[str, str]:
+        """Give a database an owner, and the role that the application works as; answers the URLs.
+
+        As in production, the application owns nothing. Tables that were there become the owner's.
+        """
+        owner = f"{name}_owner"
+        engine = create_engine(self.url(name), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            known = set(connection.scalars(text("SELECT rolname FROM pg_roles")))
+            for role in sorted({name, owner} - known):
+                connection.execute(text(f'CREATE ROLE "{role}" LOGIN'))
+            connection.execute(text(f'ALTER DATABASE "{name}" OWNER TO "{owner}"'))
+            connection.execute(text(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC'))
+            for change in connection.scalars(text(GIVE_AWAY), {"owner": owner}).all():
+                connection.execute(text(change))
+        engine.dispose()
+        url = make_url(self.url(name))
+        return tuple(  # type: ignore[return-value]
+            url.set(username=role).render_as_string(hide_password=False) for role in (name, owner)
+        )
 
     def run(self, program: str, *args: object) -> None:
         """Run one of PostgreSQL's programs; it refuses to run as root, so root becomes nobody."""

@@ -20,7 +20,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from app import api, create_app, features, migrate
-from app.db import metadata_for
+from app.db import TEAMS, metadata_for, owns
 
 PATTERN = Path(__file__).with_name("feature")
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -122,8 +122,8 @@ def refuse_taken_names(app: Flask, naming: Naming) -> None:
         f"tests/features/{name}/ is there already.": folders_of(naming)[1].exists(),
         f"Another blueprint is called {name!r}.": {name, f"{name}_api"} & app.blueprints.keys(),
         f"The address /{name} is taken.": is_an_address(app, name),
-        f"{table} would belong to the template.": not migrate.owns(migrate.TEAMS, name),
-        f"{table} exists.": name in metadata_for(migrate.TEAMS).tables,
+        f"{table} would belong to the template.": not owns(TEAMS, name),
+        f"{table} exists.": name in metadata_for(TEAMS).tables,
         f"The API has a {camel(naming.singular)} already.": is_in_the_api(naming),
     }
     for reason, is_so in taken.items():
@@ -189,7 +189,7 @@ def write_migration(app: Flask, naming: Naming) -> Path:
         with fresh.app_context():
             migrate.upgrade(fresh)
             refuse_other_changes(fresh, naming)
-            return migrate.write_revision(fresh, migrate.TEAMS, spoken(naming.plural))
+            return migrate.write_revision(fresh, TEAMS, spoken(naming.plural))
 
 
 def only_database(url: str) -> dict[str, str]:
@@ -200,8 +200,8 @@ def only_database(url: str) -> dict[str, str]:
 
 def refuse_other_changes(fresh: Flask, naming: Naming) -> None:
     """The new migration must hold the new table only."""
-    with migrate.connecting(fresh, migrate.TEAMS) as connection:
-        differences = migrate.differences(migrate.TEAMS, connection)
+    with migrate.connecting(fresh, TEAMS) as connection:
+        differences = migrate.differences(TEAMS, connection)
     others = [one for one in differences if naming.plural not in str(one)]
     if others:
         raise click.ClickException(

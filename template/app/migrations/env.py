@@ -5,8 +5,8 @@ from typing import Any, Literal
 from alembic import context
 
 from app.columns import UtcDateTime
+from app.db import owns
 from app.encryption import EncryptedText
-from app.migrate import owns
 
 config = context.config
 package: str = config.attributes["package"]

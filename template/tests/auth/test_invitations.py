@@ -264,6 +264,6 @@ def test_a_workspace_that_is_full_takes_nobody_in(app, acme, link, browser, room
 def test_joining_by_invitation_is_heard_of(acme, link, browser):
     browser.post(link, data=ACCOUNT)
 
-    with acme.serving():
+    with acme.app.app_context():
         names = db.session.scalars(select(OutboxRow.name).order_by(OutboxRow.id)).all()
     assert names == ["auth.member_invited", "auth.user_signed_up", "auth.member_joined"]

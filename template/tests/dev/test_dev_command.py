@@ -259,8 +259,8 @@ def test_a_postgresql_that_was_killed_starts_again(project):
 
 
 def test_a_database_that_is_set_wins_over_the_one_that_comes_along(app):
-    with app.app_context(), command.database_url(postgres=True) as url:
-        assert url is None
+    with app.app_context(), command.database(postgres=True) as given:
+        assert given == {}
 
 
 def test_a_database_that_does_not_answer_is_said_without_its_password(start):

@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from sqlalchemy import create_engine, make_url, text
 
-from app import create_app, migrate
+from app import create_app, health, migrate
 from app.db import close_connections, db
 from app.dev.command import embedded
 from app.dev.postgres import Postgres
@@ -109,6 +109,7 @@ def bring_up_to_date(service: str, database: Database, redis: str) -> None:
     )
     with app.app_context(), migrate.plain_errors():
         migrate.upgrade(app)
+    health.refuse_to_start(app)
     close_connections(app)
 
 

@@ -7,10 +7,11 @@ forgotten filter) meets a second wall that knows nothing of the first.
 
 from flask import Flask
 
-from app.stages.hardened.walls import policies, transactions
+from app.stages.hardened.walls import command, policies, start, transactions
 
 
 def init_app(app: Flask) -> None:
     app.extensions["walls"] = True
-    for part in (policies, transactions):
+    for part in (policies, transactions, start):
         part.init_app(app)
+    app.cli.add_command(command.walls)

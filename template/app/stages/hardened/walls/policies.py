@@ -12,8 +12,7 @@ from typing import Any, Literal
 from flask import Flask
 from sqlalchemy import Connection, make_url, text
 
-from app import migrate
-from app.db import METADATA, PACKAGES
+from app.db import METADATA, PACKAGES, owns
 
 Kind = Literal["tenant", "shared"]
 OBJECTS = Path(__file__).with_name("schema.sql")
@@ -32,9 +31,10 @@ QUALS: dict[str, str] = {
 TABLES = """
 SELECT c.oid, c.relname, c.oid::regclass::text AS quoted, c.relrowsecurity AND c.relforcerowsecurity
        AS forced, pg_get_userbyid(c.relowner) AS owner
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
-  AND NOT a.attisdropped
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+  AND n.nspname NOT IN ('information_schema', 'hardened')
 ORDER BY c.relname
 """
 POLICIES = """
@@ -112,7 +112,7 @@ def walls(connection: Connection, package: str) -> Iterator[Wall]:
     if package == "auth":
         return  # Its tables say who may enter a tenant, so they are read before one is entered.
     for row in connection.execute(text(TABLES)).all():
-        if migrate.owns(package, row.relname):
+        if owns(package, row.relname):
             yield Wall(
                 row.oid,
                 row.relname,

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.db import PACKAGES
+from app.db import PACKAGES, TEAMS, owns
 from app.doors import owner_of
-from app.migrate import owns
 from app.stages.services.promote.side import Side, Where
 from app.stages.services.settings import SERVICES
 
-TEAMS = "features"
 # A row of these belongs to who runs the code that it names.
 SPLIT = {"shared_jobs": "name", "shared_inbox": "listener"}
 # The audit page is auth's. All else that is shared goes with the product: its relay sends what

@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from app import migrate
+from app.db import TEAMS
 from app.stages.services.rollout import migrations
 from app.stages.services.rollout.errors import Refused
 from app.stages.services.rollout.opening import (
@@ -77,7 +78,7 @@ def heads_from(revisions: Sequence[str]) -> migrations.Heads:
     found = dict(migrations.heads())
     named: dict[str, list[str]] = {}
     for revision in revisions:
-        package = next((one for one in found if revision.startswith(f"{one}_")), migrate.TEAMS)
+        package = next((one for one in found if revision.startswith(f"{one}_")), TEAMS)
         named.setdefault(package, []).append(revision)
     return found | named
 
