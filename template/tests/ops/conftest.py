@@ -5,9 +5,32 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import create_engine, make_url, text
 
+from app import migrate, stage
+from app.db import close_connections
+from tests.conftest import build
 from tests.ops.server import Server
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What production may run on: a later stage refuses SQLite there."""
+    kind = "postgres" if "hardened" in stage.names() else os.environ.get("TEST_DATABASE")
+    if kind == "postgres":
+        url: str = request.getfixturevalue("postgres_database_url")
+        return url
+    return f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+
+
+@pytest.fixture(scope="session")
+def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on that database."""
+    app = build(database_url, tmp_path_factory.mktemp("instance"))
+    migrate.upgrade(app)
+    yield app
+    close_connections(app)
 
 
 @pytest.fixture

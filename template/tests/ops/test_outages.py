@@ -34,7 +34,9 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def acme(server, tmp_path) -> Iterator[Company]:
     """Acme, on that server."""
-    app = build(server.url("postgres"), tmp_path)
+    server.make_database("app")
+    url, owner_url = server.make_roles("app")
+    app = build(url, tmp_path, migrations_database_url=owner_url)
     migrate.upgrade(app)
     yield sign_in(app, found(app, "acme", "Acme", "ada@acme.test", "Ada"))
     close_connections(app)

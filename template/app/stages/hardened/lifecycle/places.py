@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import current_app
 
 from app import migrate
+from app.db import owns
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import drivers
 from app.stages.hardened.lifecycle.database import Database
@@ -27,7 +28,7 @@ class Place:
 
     def owns(self, table: str) -> str | None:
         """The package here that a table belongs to."""
-        return next((one for one in self.packages if migrate.owns(one, table)), None)
+        return next((one for one in self.packages if owns(one, table)), None)
 
 
 def of(tenant_id: UUID) -> list[Place]:

@@ -11,7 +11,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import text
 
-from app.migrate import opening, owns
+from app.db import owns
+from app.migrate import opening
 from app.stages.hardened.silos.names import packages_of
 from app.stages.hardened.walls.policies import OBJECTS, QUALS, TABLES, build, kind_of
 
