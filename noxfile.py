@@ -190,6 +190,12 @@ def bench_neighbours(session: nox.Session) -> None:
     benchmark(session, "hardened", "benchmarks/neighbours.py")
 
 
+@check(default=False)
+def bench_moving(session: nox.Session) -> None:
+    """Measure how long a workspace is read-only while it moves to a silo (-- --rows, --json)."""
+    benchmark(session, "hardened", "benchmarks/moving.py")
+
+
 def benchmark_of_services(session: nox.Session, script: str) -> None:
     benchmark(session, "services", script)
 

@@ -9,6 +9,7 @@ PARTS: tuple[str, ...] = (
     "walls",
     "catalog",
     "lifecycle",
+    "moving",
     "throttle",
     "signin",
     "silos",

@@ -70,6 +70,12 @@ class Settings(Services):
         description="The server on which silos are made, as somebody who may make roles and "
         "databases there.",
     )
+    pool_admin_database_url: str = Field(
+        "",
+        description="The server of the pools, as somebody who may replicate their tables (see "
+        "docs/hardened/moving.md). Empty: as SILO_ADMIN_DATABASE_URL says, if it's one server; "
+        "else the owner of each pool.",
+    )
     silo_secret: Keys = Field(
         [],
         description="What the passwords of this service's silos are derived from, newest first. "
@@ -103,6 +109,7 @@ class Settings(Services):
         "analytics_migrations_database_url",
         "features_migrations_database_url",
         "silo_admin_database_url",
+        "pool_admin_database_url",
     )
     @classmethod
     def refuse_another_unreadable_url(cls, value: str) -> str:

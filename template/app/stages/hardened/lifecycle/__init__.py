@@ -12,6 +12,7 @@ from app.commands import LoadedLater
 COMMANDS = (
     "app.stages.hardened.lifecycle.showing",
     "app.stages.hardened.lifecycle.archive.commands",
+    "app.stages.hardened.moving.command",
 )
 
 

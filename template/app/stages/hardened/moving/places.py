@@ -1,0 +1,80 @@
+"""Where the pools and silos are that rows move between, and making and removing a silo."""
+
+from flask import Flask
+from sqlalchemy import URL, make_url
+
+from app.db import db
+from app.stages.hardened.catalog import api as catalog
+from app.stages.hardened.catalog.passwords import new_ref, password_of
+from app.stages.hardened.catalog.places import Target
+from app.stages.hardened.moving.errors import CannotMove
+from app.stages.hardened.moving.sides import Side
+from app.stages.hardened.silos import create
+from app.stages.hardened.silos.names import Passwords, database_of, owner_of
+from app.stages.hardened.silos.server import administrators
+from app.stages.hardened.stores import admin_url, store_of
+from app.tenancy import Tenant
+
+
+def pool_of(app: Flask, service: str) -> Side:
+    """A service's pool, as somebody who may replicate from there and to there."""
+    store = make_url(store_of(app, service).owner_url)
+    if store.get_backend_name() != "postgresql":
+        raise CannotMove("Rows move between PostgreSQL databases; this pool is SQLite.")
+    auth = make_url(store_of(app, "auth").owner_url)
+    if same_server(auth, store) and auth.database == store.database:
+        raise CannotMove(
+            f"{service} shares its database with auth, as where one process serves everything.",
+            hint="Rows move where each service has a database of its own: see docs/services.md.",
+        )
+    admin = app.config["SETTINGS"].pool_admin_database_url
+    silos = admin_url(app)
+    if not admin and silos and same_server(make_url(silos), store):
+        admin = silos
+    return Side("pool", make_url(admin).set(database=store.database) if admin else store)
+
+
+def same_server(one: URL, other: URL) -> bool:
+    return (one.host, one.port or 5432) == (other.host, other.port or 5432)
+
+
+def silo_of(app: Flask, name: str) -> Side:
+    """A silo by the name of its target, as the administrator of its server reaches it."""
+    target = catalog.target(name)
+    admin = administrators(admin_url(app)).set(host=target.host, port=target.port)
+    return Side("silo", admin.set(database=target.database))
+
+
+def make_silo(app: Flask, service: str, tenant: Tenant) -> Target:
+    """Make a tenant's silo, and make it known. What is there already stays."""
+    admin = administrators(admin_url(app))
+    database = database_of(service, tenant.id)
+    target = known_target(database) or catalog.add_target(
+        Target(
+            database,
+            service,
+            "silo",
+            admin.host or "127.0.0.1",
+            admin.port or 5432,
+            database,
+            database,
+            owner_of(database),
+            new_ref(service),
+        )
+    )
+    passwords = Passwords(password_of(target, "app"), password_of(target, "owner"))
+    create.make(admin_url(app), service, tenant.id, passwords)
+    db.session.commit()
+    return target
+
+
+def known_target(name: str) -> Target | None:
+    return next((one for one in catalog.targets() if one.name == name), None)
+
+
+def drop_silo(app: Flask, service: str, tenant: Tenant, name: str) -> None:
+    """Remove a silo that nobody is placed in."""
+    if known_target(name) is not None:
+        catalog.remove_target(name)
+    create.drop(admin_url(app), service, tenant.id)
+    db.session.commit()
