@@ -1,5 +1,5 @@
 """Signing in: sessions that can be seen and ended one by one, and keys that open less,
-and a second factor."""
+a second factor, and passkeys."""
 
 from importlib import import_module
 
@@ -8,7 +8,7 @@ from flask import Flask
 from app import doors
 
 # Each is a module here with an `init_app`; they begin in this order.
-SUBJECTS = ("sessions", "rules", "keys", "second_factor")
+SUBJECTS = ("sessions", "rules", "keys", "second_factor", "passkeys")
 
 
 def init_app(app: Flask) -> None:

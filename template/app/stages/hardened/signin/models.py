@@ -1,4 +1,5 @@
-"""What signing in keeps: sessions, what limits an API key, second factors, and rules."""
+"""What signing in keeps: sessions, what limits an API key, second factors, rules and
+passkeys."""
 
 from uuid import UUID
 
@@ -101,3 +102,30 @@ class Rules(Base):
         ForeignKey("auth_tenants.id", ondelete="CASCADE"), primary_key=True
     )
     strong_only: Mapped[bool]
+
+
+class Passkey(Base):
+    """A key pair of a person's device: we have the public one."""
+
+    __tablename__ = "auth_passkeys"
+    __table_args__ = (Index(None, "user_id"),)
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("auth_users.id", ondelete="CASCADE"))
+    credential_id: Mapped[str] = mapped_column(unique=True)
+    public_key: Mapped[LongText]
+    sign_count: Mapped[BigInt]
+    name: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    last_used_at: Mapped[Moment | None]
+
+
+class Ceremony(Base):
+    """What was asked of a browser, until it's answered."""
+
+    __tablename__ = "auth_ceremonies"
+
+    key_hash: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    facts: Mapped[LongText]
+    ends_at: Mapped[Moment] = mapped_column(index=True)
