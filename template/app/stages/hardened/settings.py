@@ -21,6 +21,12 @@ class Settings(Services):
         description="Who may look after all workspaces: e-mail addresses, separated by commas. "
         "Empty: nobody, but whoever has a shell.",
     )
+    most_tenants: int = Field(
+        100_000, ge=1, description="How many workspaces operators may make here."
+    )
+    silos_per_server: int = Field(
+        100, ge=1, le=10_000, description="How many silos the server that has them takes."
+    )
 
     # --- Signing in -------------------------------------------------------------------------------
 

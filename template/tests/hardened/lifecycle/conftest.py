@@ -1,5 +1,9 @@
 """Four services on real PostgreSQL and a real Valkey, and tenants with rows in all of them."""
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +45,7 @@ def moulds(
 ) -> dict[str, str]:
     """A migrated database of each service, from which tests get copies in no time."""
     made = {}
+    limits = dict(vars(limiter))
     for service in SERVICES:
         name = f"mould_{worker_id}_{service}"
         run(postgres_server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -61,6 +66,7 @@ def moulds(
             team.METADATA.create_all(engine)
             engine.dispose()
         made[service] = name
+    vars(limiter).update(limits)
     return made
 
 
@@ -175,3 +181,22 @@ def make_world(
 @pytest.fixture
 def world(make_world: Callable[[], World]) -> World:
     return make_world()
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def killed_at(world: World, step: str, when: str, *command: str, **settings: Any) -> None:
+    """Run a command in a process that kills itself at a step."""
+    known = {"url": world.urls["auth"], "folder": str(world.folder)}
+    known["settings"] = world.settings | settings  # type: ignore[assignment]
+    program = (sys.executable, "-m", "tests.hardened.lifecycle.dying")
+    done = subprocess.run(
+        [*program, json.dumps(known), step, when, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr

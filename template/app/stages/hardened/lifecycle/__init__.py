@@ -13,6 +13,11 @@ COMMANDS = (
     "app.stages.hardened.lifecycle.showing",
     "app.stages.hardened.lifecycle.archive.commands",
     "app.stages.hardened.moving.command",
+    "app.stages.hardened.lifecycle.creating",
+    "app.stages.hardened.lifecycle.suspending",
+    "app.stages.hardened.lifecycle.rotating",
+    "app.stages.hardened.lifecycle.deletion.commands",
+    "app.stages.hardened.lifecycle.operations",
 )
 
 
@@ -20,10 +25,12 @@ def init_app(app: Flask) -> None:
     import_module(f"{__name__}.models")  # The migrations are made of all models there are.
     # Auth knows the tenants, so its process answers for them and does this work.
     doors.ADDED[__name__] = "auth"
+    app.register_blueprint(import_module(f"{__name__}.views").bp)
+    app.register_blueprint(import_module(f"{__name__}.api").api)
     app.cli.add_command(
         LoadedLater(
             "tenant",
             "app.stages.hardened.lifecycle.command:cli",
-            help="Look after tenants: make, place, suspend, export, restore, delete them.",
+            help="Look after tenants: make, suspend, export, restore, move, delete them.",
         )
     )

@@ -9,7 +9,7 @@ from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.running import Say, ignore
 
 # The modules that say what operations consist of.
-KINDS = ("archive.operations",)
+KINDS = ("archive.operations", "suspending", "creating", "rotating", "deletion.operations")
 
 
 def load_kinds() -> None:

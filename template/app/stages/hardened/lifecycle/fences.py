@@ -46,6 +46,15 @@ def put(database: Database, tenant_id: UUID, state: str) -> None:
         )
 
 
+def open_at(database: Database, tenant_id: UUID, epoch: int) -> None:
+    """Serve the tenant here, from this epoch on."""
+    database.connection.execute(
+        "INSERT INTO hardened.placements VALUES (%s, %s, 'active') ON CONFLICT (tenant_id) "
+        "DO UPDATE SET epoch = excluded.epoch, state = 'active'",
+        (tenant_id, epoch),
+    )
+
+
 def take_back(
     database: Database, tenant_id: UUID, was: tuple[str, int] | list[object] | None
 ) -> None:

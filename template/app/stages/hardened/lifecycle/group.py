@@ -16,7 +16,7 @@ from app.stages.hardened.lifecycle import operators
 GOES_ON = "Nothing is lost. Mend that and run it again: it goes on where it was."
 
 cli = AppGroup(
-    "tenant", help="Look after tenants: make, place, suspend, export, restore, delete them."
+    "tenant", help="Look after tenants: make, suspend, export, restore, move, delete them."
 )
 
 Command = Callable[..., Any]

@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from app.columns import new_id
 from app.db import db, now
 from app.errors import Refused
+from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle.models import Operation
 
 log = structlog.get_logger()
@@ -67,6 +68,7 @@ def begin(
         if (found := with_key(key)) is not None:
             refuse_another(found, kind, asked)
             return found.id
+        refuse_what_is_moved(tenant_id, slug)
         operation = Operation(
             kind=kind,
             tenant_id=tenant_id,
@@ -91,6 +93,11 @@ def begin(
         else:
             return operation.id
     raise InTheWay(f"Something else began for {slug} at the same moment. Run it again.")
+
+
+def refuse_what_is_moved(tenant_id: UUID, slug: str) -> None:
+    if catalog.entry_of(tenant_id).state == "moving":
+        raise InTheWay(f"{slug} is being moved.", hint="See how far that is: flask tenant moves")
 
 
 def with_key(key: str) -> Operation | None:

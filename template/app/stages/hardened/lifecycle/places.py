@@ -66,6 +66,11 @@ def everywhere(tenant_id: UUID) -> dict[str, str]:
     return {name: url for url, name in found.items()}
 
 
+def has_rows(url: str) -> bool:
+    """Whether a database may have rows of tenants: auth's alone has none."""
+    return url != pool_of("auth") or url in {pool_of(service) for service in PACKAGES}
+
+
 @contextmanager
 def opened(tenant_id: UUID) -> Iterator[list[tuple[Place, Database]]]:
     """Every database of a tenant's, open."""

@@ -21,7 +21,7 @@ from app.db import db, now
 from app.errors import Refused
 from app.stages.hardened.lifecycle.ledger import Hold, find, held
 from app.stages.hardened.lifecycle.models import Operation
-from app.tenancy import Tenant, serving
+from app.tenancy import Tenant, enter, serving
 
 log = structlog.get_logger()
 
@@ -161,3 +161,9 @@ def note(work: Work, action: str, **details: Any) -> None:
     audit.note(
         action, work.tenant_id, operator=work.operator, operation=str(work.hold.id), **details
     )
+
+
+def note_in_tenant(work: Work, action: str, **details: Any) -> None:
+    """Write a deed into the tenant's own trail; the step's commit makes it true."""
+    enter(work.tenant())
+    note(work, action, **details)

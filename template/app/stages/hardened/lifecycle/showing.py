@@ -11,8 +11,13 @@ from sqlalchemy import func, select
 
 from app.auth.models import Membership, Organisation
 from app.db import db
+from app.stages.hardened.catalog import api as catalog
+from app.stages.hardened.catalog.models import CatalogRow, PlacementRow, TargetRow
+from app.stages.hardened.catalog.places import STATES
 from app.stages.hardened.lifecycle.finding import find, refuse_elsewhere
 from app.stages.hardened.lifecycle.group import cli, plain_refusals, the_tenant
+
+__all__ = ["STATES", "details", "tenants"]
 
 
 @dataclass(slots=True)
@@ -24,6 +29,9 @@ class Shown:
     name: str
     created_at: datetime
     people: int
+    state: str = "active"
+    reason: str = ""
+    place: str = "pool"
     owners: list[str] = field(default_factory=list)
 
 
@@ -34,27 +42,64 @@ def tenants(like: str = "") -> list[Shown]:
         .group_by(Membership.tenant_id)
         .subquery()
     )
-    statement = select(Organisation, func.coalesce(people.c.people, 0)).outerjoin(
-        people, people.c.tenant_id == Organisation.id
+    statement = (
+        select(
+            Organisation,
+            func.coalesce(people.c.people, 0),
+            func.coalesce(CatalogRow.state, "active"),
+            func.coalesce(CatalogRow.reason, ""),
+        )
+        .outerjoin(people, people.c.tenant_id == Organisation.id)
+        .outerjoin(CatalogRow, CatalogRow.tenant_id == Organisation.id)
     )
     if like:
         statement = statement.where(
             Organisation.slug.icontains(like, autoescape=True)
             | Organisation.name.icontains(like, autoescape=True)
         )
-    rows = db.session.execute(statement.order_by(Organisation.slug))
-    return [Shown(one.id, one.slug, one.name, one.created_at, count) for one, count in rows]
+    rows = db.session.execute(statement.order_by(Organisation.slug)).all()
+    outside = places_outside()
+    return [
+        Shown(
+            one.id,
+            one.slug,
+            one.name,
+            one.created_at,
+            count,
+            state,
+            reason,
+            outside.get(one.id, "pool"),
+        )
+        for one, count, state, reason in rows
+    ]
+
+
+def places_outside() -> dict[UUID, str]:
+    """Where the rows are of those that aren't wholly in the pool."""
+    placed = (
+        select(PlacementRow.tenant_id, PlacementRow.service, TargetRow.kind)
+        .join(TargetRow, TargetRow.name == PlacementRow.target)
+        .order_by(PlacementRow.tenant_id, PlacementRow.service)
+    )
+    found: dict[UUID, list[str]] = {}
+    for tenant_id, service, kind in db.session.execute(placed):
+        found.setdefault(tenant_id, []).append(f"{service}: {kind}")
+    return {tenant_id: ", ".join(those) for tenant_id, those in found.items()}
 
 
 def details(organisation: Organisation) -> Shown:
     """One tenant with its owners' addresses."""
     people = organisation.memberships
+    entry = catalog.entry_of(organisation.id)
     return Shown(
         organisation.id,
         organisation.slug,
         organisation.name,
         organisation.created_at,
         len(people),
+        entry.state,
+        entry.reason,
+        places_outside().get(organisation.id, "pool"),
         sorted(one.user.email for one in people if one.role == "owner"),
     )
 
@@ -75,7 +120,10 @@ def list_command(like: str, as_json: bool) -> None:
         return
     width = max([len(one.slug) for one in found], default=4)
     for one in found:
-        click.echo(f"{one.slug:{width}}  {one.id}  {one.people:>5} people  {one.name}")
+        click.echo(
+            f"{one.slug:{width}}  {one.id}  {one.state:12} {one.place:8} {one.people:>5} people  "
+            f"{one.name}"
+        )
     click.echo(f"{len(found):,} tenants." if len(found) != 1 else "1 tenant.")
 
 

@@ -11,11 +11,12 @@ from app import events
 from app.auth.models import Organisation
 from app.db import db
 from app.errors import Refused
+from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle import fences, places
 from app.stages.hardened.lifecycle.archive import exporting, people, writing
 from app.stages.hardened.lifecycle.archive.files import Manifest, Reader
 from app.stages.hardened.lifecycle.finding import find
-from app.stages.hardened.lifecycle.running import Step, Work, kind, note
+from app.stages.hardened.lifecycle.running import Step, Work, kind, note, note_in_tenant
 from app.tenancy import enter
 
 
@@ -55,12 +56,6 @@ def write(work: Work) -> None:
     manifest = exporting.export(find(str(work.tenant_id)), path, work.progress)
     work.keep(**told(manifest, path))
     note_in_tenant(work, "tenant.exported", rows=manifest.rows)
-
-
-def note_in_tenant(work: Work, action: str, **details: Any) -> None:
-    """Write a deed into the tenant's own trail; the step's commit makes it true."""
-    enter(work.tenant())
-    note(work, action, **details)
 
 
 kind("export", Step("write", "Writing the archive", write))
@@ -113,6 +108,11 @@ def reserve(work: Work) -> None:
         manifest = archive.manifest
     if db.session.get(Organisation, work.tenant_id) is None:
         db.session.add(Organisation(id=work.tenant_id, slug=manifest.slug, name=manifest.name))
+        db.session.flush()
+    catalog.set_state(work.tenant(), "provisioning", reason="its archive is being imported")
+    with places.opened(work.tenant_id) as databases:
+        for _, database in databases:  # A deletion of the same tenant may have left a fence.
+            fences.take_back(database, work.tenant_id, None)
 
 
 def put_rows(work: Work) -> None:
@@ -129,10 +129,7 @@ def let_people_in(work: Work) -> None:
 
 
 def open_imported(work: Work) -> None:
-    """Take away the fence that a deletion of the same tenant may have left."""
-    with places.opened(work.tenant_id) as databases:
-        for _, database in databases:
-            fences.take_back(database, work.tenant_id, None)
+    catalog.set_state(work.tenant(), "active")
     tell(work, "imported")
 
 

@@ -1,0 +1,113 @@
+"""The operators' JSON API: tenants, and what is done to them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from flask import Blueprint
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.api import Readable, Response, spec
+from app.stages.hardened.lifecycle import asking, ledger, showing
+from app.stages.hardened.lifecycle.finding import find
+from app.stages.hardened.lifecycle.models import Operation
+from app.stages.hardened.lifecycle.operators import only, operator_name
+
+api = Blueprint("operators_api", __name__, url_prefix="/api/v1/me/operator")
+Text = Annotated[str, StringConstraints(max_length=300), Readable]
+
+
+class TenantShown(BaseModel):
+    """A workspace as operators see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    slug: str
+    name: str
+    created_at: datetime
+    state: str
+    reason: str
+    place: str
+    people: int
+    owners: list[str]
+
+
+class TenantsShown(BaseModel):
+    """The workspaces that were asked for."""
+
+    items: list[TenantShown]
+
+
+class WhichTenants(BaseModel):
+    """Which workspaces to list."""
+
+    like: Text = Field("", description="Letters in the slug or the name.")
+
+
+class OperationAsked(BaseModel):
+    """What to do to a workspace."""
+
+    kind: Literal["suspend", "resume", "export", "restore", "rotate", "delete"]
+    reason: Text = Field("", description="Why; with `suspend`.")
+    archive: Text = Field("", description="A file's name in instance/archives; with `restore`.")
+    confirm: Text = Field("", description="The slug again; with `delete` and `restore`.")
+    sessions: bool = Field(False, description="With `rotate`: end sessions and tokens instead.")
+
+
+class OperationShown(BaseModel):
+    """An operation, and how far it is."""
+
+    id: UUID
+    kind: str
+    slug: str
+    state: str
+    steps_done: list[str]
+    doing: str
+    done: int
+    total: int
+    error: str
+    operator: str
+    created_at: datetime
+    finished_at: datetime | None
+    proof: dict[str, Any]
+
+
+def shown(one: Operation) -> OperationShown:
+    names = OperationShown.model_fields
+    return OperationShown(**{name: getattr(one, name) for name in names})
+
+
+@api.get("/tenants")
+@only
+@spec.validate(query=WhichTenants, resp=Response(HTTP_200=TenantsShown), tags=["operators"])
+def list_tenants(query: WhichTenants):
+    """List workspaces, by slug."""
+    return TenantsShown(
+        items=[TenantShown.model_validate(one) for one in showing.tenants(query.like)]
+    )
+
+
+@api.get("/tenants/<slug>")
+@only
+@spec.validate(resp=Response(HTTP_200=TenantShown), tags=["operators"])
+def show_tenant(slug: str):
+    """Show one workspace, with its owners."""
+    return TenantShown.model_validate(showing.details(find(slug)))
+
+
+@api.post("/tenants/<slug>/operations")
+@only
+@spec.validate(json=OperationAsked, resp=Response(HTTP_202=OperationShown), tags=["operators"])
+def begin_operation(slug: str, json: OperationAsked):
+    """Begin an operation. A worker does it; ask again how far it is."""
+    wish = asking.Wish(**json.model_dump())
+    return shown(asking.ask(slug, wish, operator_name())), 202
+
+
+@api.get("/operations/<uuid:operation_id>")
+@only
+@spec.validate(resp=Response(HTTP_200=OperationShown), tags=["operators"])
+def show_operation(operation_id: UUID):
+    """Show how far an operation is, and what it found."""
+    return shown(ledger.find(str(operation_id)))

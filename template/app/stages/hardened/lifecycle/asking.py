@@ -1,0 +1,90 @@
+"""Asking for an operation from a page or the API: it's begun at once, and a worker does it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from flask import current_app
+
+from app.db import db
+from app.errors import Refused
+from app.jobs import job, later, patient
+from app.stages.hardened.lifecycle import ledger
+from app.stages.hardened.lifecycle.doing import go_on
+from app.stages.hardened.lifecycle.finding import find
+from app.stages.hardened.lifecycle.ledger import AtIt
+from app.stages.hardened.lifecycle.models import Operation
+from app.stages.hardened.lifecycle.suspending import refuse_resuming, refuse_suspending
+
+KINDS = ("suspend", "resume", "export", "restore", "rotate", "delete")
+
+
+class NotConfirmed(Refused):
+    """The slug was to be typed again, and wasn't."""
+
+    title = "Please type the address again"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for, as a page or a program says it."""
+
+    kind: str
+    reason: str = ""
+    archive: str = ""
+    confirm: str = ""
+    sessions: bool = False
+
+
+def ask(slug: str, wish: Wish, operator: str) -> Operation:
+    """Begin an operation on a tenant; a worker does it after the commit. Raises `Refused`."""
+    found = find(slug)
+    tenant_id, name = found.id, found.slug
+    asked = options(tenant_id, name, wish)
+    operation_id = ledger.begin(wish.kind, tenant_id, name, operator, **asked)
+    hand_over(operation_id)
+    return ledger.find(str(operation_id))
+
+
+def hand_over(operation_id: UUID) -> None:
+    """Let a worker do it, or go on with it."""
+    later(run_operation, operation_id)
+    db.session.commit()
+
+
+def options(tenant_id: UUID, slug: str, wish: Wish) -> dict[str, Any]:
+    """What the operation is told; raises `Refused` for what can't be."""
+    if wish.kind in {"delete", "restore"} and wish.confirm != slug:
+        raise NotConfirmed(f"To {wish.kind} {slug}, type its address: {slug}. Nothing was done.")
+    if wish.kind == "suspend":
+        refuse_suspending(tenant_id)
+        return {"reason": wish.reason}
+    if wish.kind == "resume":
+        refuse_resuming(tenant_id)
+        return {}
+    if wish.kind == "restore":
+        return {"file": str(archive_called(wish.archive)), "trust": []}
+    if wish.kind == "rotate":
+        return {"passwords": not wish.sessions, "sessions": wish.sessions}
+    return {"export": "-"} if wish.kind == "delete" else {"file": ""}
+
+
+def archive_called(name: str) -> Path:
+    """An archive in instance/archives: from outside no other file can be named."""
+    folder = Path(current_app.instance_path) / "archives"
+    path = folder / Path(name).name
+    if not name or not path.is_file():
+        raise Refused(f"There is no archive “{name}” in instance/archives.")
+    return path
+
+
+@job
+@patient(attempts=10)
+def run_operation(operation_id: str) -> None:
+    """Do an operation to its end. One that a command is at already is left to that."""
+    try:
+        go_on(UUID(operation_id))
+    except AtIt:
+        return
