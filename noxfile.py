@@ -185,6 +185,12 @@ def bench_promote(session: nox.Session) -> None:
 
 
 @check(default=False)
+def bench_walls(session: nox.Session) -> None:
+    """Measure what the walls in the database cost a statement and a request (-- --json FILE)."""
+    benchmark(session, "hardened", "benchmarks/walls.py")
+
+
+@check(default=False)
 def bench_neighbours(session: nox.Session) -> None:
     """Measure what a workspace that floods does to its neighbours (-- --json FILE)."""
     benchmark(session, "hardened", "benchmarks/neighbours.py")

@@ -4,6 +4,7 @@ Imported in the project's own environment, once its `app` can be imported.
 """
 
 import json
+import os
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
@@ -39,10 +40,12 @@ class World:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """The URL of an empty database on a real PostgreSQL."""
+    """The URL of an empty database on a real PostgreSQL, as a role that owns nothing in it."""
     with Postgres(folder) as server:
-        server.run("createdb", "-h", "127.0.0.1", "-p", server.port, "-U", "postgres", "bench")
-        yield server.url("bench")
+        server.make_database("bench")
+        url, owner_url = server.make_roles("bench")
+        os.environ["MIGRATIONS_DATABASE_URL"] = owner_url
+        yield url
 
 
 def make_world(url: str, folder: Path) -> World:

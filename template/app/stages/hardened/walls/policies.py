@@ -33,6 +33,7 @@ SELECT c.oid, c.relname, c.oid::regclass::text AS quoted, c.relrowsecurity AND c
        AS forced, pg_get_userbyid(c.relowner) AS owner
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+    AND a.atttypid = 'uuid'::regtype
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
   AND n.nspname NOT IN ('information_schema', 'hardened')
 ORDER BY c.relname
