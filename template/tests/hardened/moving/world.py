@@ -18,7 +18,7 @@ from app.stages.hardened.moving.mover import BACK, FORWARD, Mover
 from app.stages.hardened.moving.sides import Route, Side
 from app.stages.hardened.walls import policies
 from app.tenancy import Tenant, tenant_or_none
-from tests.databases import make_database, owner_of
+from tests.databases import PASSWORD, make_database, owner_of
 
 COUNTED = (
     "SELECT count(*), coalesce(bit_xor(hashtextextended(p::text, 0)), 0) FROM {} p "
@@ -72,6 +72,9 @@ class Place:
     served: str = "pool"
     epoch: int = 0
     pairs: dict[str, Pair] = field(default_factory=dict)
+    # Where the silo is, if it's another server, and who moves, if not the superuser.
+    silo_server: str = ""
+    mover_role: str = ""
 
     def __post_init__(self) -> None:
         self.pairs["silo"] = make_pair(self.app, self.silo, {})
@@ -87,13 +90,22 @@ class Place:
         return self.epoch if tenant_id == self.acme.id else 0
 
     def side(self, kind: str) -> Side:
-        return Side.at(kind, self.server, str(make_url(getattr(self, kind)).database))
+        server = self.silo_server if kind == "silo" and self.silo_server else self.server
+        return Side.at(kind, server, str(make_url(getattr(self, kind)).database))
+
+    def side_of_mover(self, kind: str) -> Side:
+        """The same, as the role that moves."""
+        side = self.side(kind)
+        if not self.mover_role:
+            return side
+        return Side(kind, side.url.set(username=self.mover_role, password=PASSWORD))
 
     def mover(self, source: str = "pool", target: str = "silo", **how: Any) -> Mover:
         def place(epoch: int) -> None:
             self.served, self.epoch = target, epoch
 
-        route = Route(self.acme.id, "features", self.side(source), self.side(target))
+        sides = self.side_of_mover(source), self.side_of_mover(target)
+        route = Route(self.acme.id, "features", *sides)
         notes = how.pop("notes", None) or Remembered(place, known_epoch=self.epoch)
         steps = BACK if how.pop("back", False) else FORWARD
         return Mover(route, notes, steps, **how)
@@ -107,6 +119,12 @@ class Place:
     def opened(self, kind: str) -> Iterator[psycopg.Connection]:
         with self.side(kind).connect() as connection:
             yield connection
+
+    def has_silo(self) -> bool:
+        with self.opened("pool") as connection:
+            asked = "SELECT FROM pg_database WHERE datname = %s"
+            found = connection.execute(asked, (make_url(self.silo).database,))
+            return found.fetchone() is not None
 
     def counted(self, kind: str, table: str = "projects", *, mine: bool = True) -> Any:
         """How many rows there are and what they add up to: the tenant's, or everybody else's."""

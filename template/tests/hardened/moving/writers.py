@@ -59,7 +59,7 @@ class Writer:
             self.times.append(time.monotonic() - last)
             self.longest = max(self.longest, self.times[-1])
             self.count += 1
-            self.over.wait(self.pause)
+            self.over.wait(max(0, self.pause - self.times[-1]))
             last = time.monotonic()
 
     def write(self, chance: random.Random) -> None:
