@@ -1,5 +1,6 @@
 """A tenant moves while people write: nothing is lost, nothing is wrong, others notice nothing."""
 
+import copy
 import sys
 
 import psycopg
@@ -9,7 +10,8 @@ from app.db import db
 from app.events import OutboxRow
 from app.jobs import Job
 from app.stages.hardened.moving import ending
-from app.stages.hardened.moving.errors import NotTheSame, StillBusy
+from app.stages.hardened.moving.errors import NotTheSame, StillBusy, Undecided
+from app.stages.hardened.moving.ledger import Lost
 from app.tenancy import serving
 from tests.hardened.moving.world import wait_for
 from tests.hardened.moving.writers import NOTHING, Writer, wrong
@@ -239,3 +241,35 @@ def empty_silo(place):
 
 
 STATES = ("pending", "delivered", "pending")
+
+
+def test_a_mover_that_wakes_up_late_changes_nothing(place):
+    """It slept before it would activate; meanwhile another one gave its attempt up and moved."""
+    place.fill(place.acme, 50)
+    sleeper = place.mover()
+
+    def sleep(point):
+        if point == "before activation":
+            place.mover(notes=copy.deepcopy(sleeper.notes)).run()
+            sleeper.notes.lost = True
+
+    sleeper.reached = sleep
+    with pytest.raises(Lost):
+        sleeper.run()
+
+    assert place.placement("silo") == ("active", 2)
+    assert place.placement("pool") == ("gone", 2)
+
+
+def test_what_serves_is_never_emptied(place):
+    place.fill(place.acme, 50)
+    with place.opened("silo") as connection:
+        connection.execute(
+            "INSERT INTO hardened.placements VALUES (%s, 3, 'active')", (place.acme.id,)
+        )
+
+    with pytest.raises(Undecided, match="says that it serves"):
+        place.mover().run()
+
+    assert place.counted("pool")[0] == 50
+    assert place.placement("silo") == ("active", 3)

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from app.db import Pair, make_pair
 from app.migrate import config_of, opening
+from app.stages.hardened.moving.ledger import Lost
 from app.stages.hardened.moving.mover import BACK, FORWARD, Mover
 from app.stages.hardened.moving.sides import Route, Side
 from app.stages.hardened.walls import policies
@@ -52,7 +53,12 @@ class Remembered:
     doing: str = ""
     evidence: dict[str, Any] = field(default_factory=dict)
 
+    # Whether another process has taken the move up.
+    lost: bool = False
+
     def write(self, **values: Any) -> None:
+        if self.lost:
+            raise Lost("Another process took this move up; this one has stopped.")
         self.doing = values.get("doing", self.doing)
 
     def place(self) -> None:

@@ -121,9 +121,20 @@ class Mover:
                 refuse_a_bare_side(side, connection)
                 make_objects(connection)
             tables = same_tables(source, target, self.route.service)
-            fence.put(target, self.route.tenant_id, self.notes.epoch, "gone")
+            self.close_target(target)
             self.undo_replication(source, target)
             self.empty(target, tables)
+
+    def close_target(self, target: psycopg.Connection) -> None:
+        """Let nobody in; and never empty what somebody is served from."""
+        state, epoch = fence.placement(target, self.route.tenant_id) or ("gone", 0)
+        if state == "active":
+            raise Undecided(
+                f"{self.route.target.shown} says that it serves this workspace, the catalog that "
+                f"{self.route.source.shown} does.",
+                hint="Nothing was changed. Find out where it was written to last.",
+            )
+        fence.put(target, self.route.tenant_id, max(epoch, self.notes.epoch), "gone")
 
     def empty(self, target: psycopg.Connection, tables: list[Table]) -> None:
         purge(target, tables, self.route.tenant_id, self.seen("emptying the target"))
@@ -374,6 +385,8 @@ class Mover:
         """
         if self.notes.doing not in {"fencing", "activating"} or "switch" in self.notes.done:
             return
+        # Only who has the move decides; another process may have taken it up meanwhile.
+        self.notes.write(doing=self.notes.doing)
         if self.asks_target():
             self.notes.place()
             with self.route.source.connect() as source:
@@ -405,10 +418,15 @@ class Mover:
             ) from error
 
     def open_again(self, source: psycopg.Connection, tables: list[Table]) -> None:
-        """Let the source serve as it did: at the epoch that the catalog knows."""
+        """Let the source serve as it did, at the epoch that the catalog knows.
+
+        Unless this attempt fenced it, there is nothing to open.
+        """
+        tenant = self.route.tenant_id
         with source.transaction():
-            work.unpark(source, tables, self.route.tenant_id)
-            fence.put(source, self.route.tenant_id, self.notes.known_epoch, "active")
+            if fence.change_from_fenced(source, tenant, self.notes.epoch, "active"):
+                fence.put(source, tenant, self.notes.known_epoch, "active")
+                work.unpark(source, tables, tenant)
 
     # --- Afterwards ----------------------------------------------------------------------------
 
