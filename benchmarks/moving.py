@@ -28,6 +28,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108  # Files in memory, on Linux.
 WRITERS = 8
 EACH = WRITERS / 50
 QUIET_SECONDS = 5
+# As long as commands let people wait before they call a switch off.
+PATIENCE = 2.5
 
 
 def main(arguments: list[str]) -> None:
@@ -90,9 +92,15 @@ def measure(rows: int) -> dict[str, Any]:
         neighbours = [Writer(place.app, place.others[0], pause=EACH).start() for _ in range(2)]
         time.sleep(QUIET_SECONDS)
         quiet = [part for writer in neighbours for part in writer.times]
-        there = phase(place, mine, neighbours, place.mover(say=say), "silo")
+        there = phase(place, mine, neighbours, place.mover(say=say, longest=PATIENCE), "silo")
         time.sleep(QUIET_SECONDS)
-        back = phase(place, mine, neighbours, place.mover("silo", "pool", back=True), "pool")
+        back = phase(
+            place,
+            mine,
+            neighbours,
+            place.mover("silo", "pool", back=True, longest=PATIENCE),
+            "pool",
+        )
         for writer in (*mine, *neighbours):
             writer.stop()
         lost = check(place, mine, "pool")

@@ -15,6 +15,7 @@ from app import create_app
 from app.errors import Refused
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.moving import moves
+from tests.hardened.moving.world import BUSY_SECONDS
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def do(app: Any, wish: dict[str, Any]) -> tuple[int, str]:
     with app.app_context():
         tenant = find(wish["slug"]).as_tenant()
         asked = moves.Wish(
-            app, tenant, "features", "tests", said.append, reached, wish.get("patience", 60)
+            app, tenant, "features", "tests", said.append, reached, 120, BUSY_SECONDS
         )
         try:
             if "goal" in wish:

@@ -24,7 +24,7 @@ def test_a_workspace_goes_there_and_the_figures_are_told(system):
     place.fill(place.acme, 100)
     place.fill(place.others[0], 100)
 
-    code, said = flask(place, "move", "acme", "--to", "silo")
+    code, said = flask(place, "move", "acme", "--to", "silo", "--longest", "60")
 
     assert code == 0, said
     assert "Read-only for" in said

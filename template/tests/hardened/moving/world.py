@@ -21,6 +21,8 @@ from app.stages.hardened.walls import policies
 from app.tenancy import Tenant, tenant_or_none
 from tests.databases import PASSWORD, make_database, owner_of
 
+# What a switch may take on a machine that runs other tests.
+BUSY_SECONDS = 60.0
 COUNTED = (
     "SELECT count(*), coalesce(bit_xor(hashtextextended(p::text, 0)), 0) FROM {} p "
     "WHERE (tenant_id = %s) IS {}"
@@ -113,6 +115,7 @@ class Place:
         sides = self.side_of_mover(source), self.side_of_mover(target)
         route = Route(self.acme.id, "features", *sides)
         notes = how.pop("notes", None) or Remembered(place, known_epoch=self.epoch)
+        how.setdefault("longest", BUSY_SECONDS)
         steps = BACK if how.pop("back", False) else FORWARD
         return Mover(route, notes, steps, **how)
 

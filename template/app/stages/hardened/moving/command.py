@@ -17,6 +17,7 @@ from app.stages.hardened.lifecycle.group import cli, plain_refusals, the_tenant
 from app.stages.hardened.lifecycle.operators import operator_name
 from app.stages.hardened.moving import ledger, moves
 from app.stages.hardened.moving.models import Move
+from app.stages.hardened.moving.mover import LONGEST_SWITCH_SECONDS, PATIENCE_SECONDS
 
 # A server keeps its log for whoever has a slot, until the disk is full.
 MUCH = 1_000_000_000
@@ -38,9 +39,15 @@ LONG = timedelta(days=7)
 @click.option("--abandon", is_flag=True, help="Give it up before the switch.")
 @click.option(
     "--patience",
-    default=60.0,
+    default=PATIENCE_SECONDS,
     show_default=True,
     help="Seconds to wait, in all, for transactions of the workspace that don't end.",
+)
+@click.option(
+    "--longest",
+    default=LONGEST_SWITCH_SECONDS,
+    show_default=True,
+    help="Seconds that people may have to wait; a switch that takes longer is called off.",
 )
 def move_command(
     slug: str,
@@ -50,6 +57,7 @@ def move_command(
     finish: bool,
     abandon: bool,
     patience: float,
+    longest: float,
 ) -> None:
     """Move a workspace's rows between the pool and a silo, while people work in it.
 
@@ -61,7 +69,15 @@ def move_command(
     with plain_refusals(), plain_outages():
         tenant = find(slug).as_tenant()
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        wish = moves.Wish(app, tenant, service, operator_name(), click.echo, patience=patience)
+        wish = moves.Wish(
+            app,
+            tenant,
+            service,
+            operator_name(),
+            click.echo,
+            patience=patience,
+            longest=longest,
+        )
         if goal:
             tell_switched(moves.move(wish, goal), slug, service, goal)
         elif back:

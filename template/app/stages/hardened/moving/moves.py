@@ -15,7 +15,16 @@ from app.stages.hardened.moving import ending, ledger, places
 from app.stages.hardened.moving.errors import CannotMove
 from app.stages.hardened.moving.ledger import Held
 from app.stages.hardened.moving.models import Move
-from app.stages.hardened.moving.mover import BACK, FORWARD, Mover, Reached, Say, nothing
+from app.stages.hardened.moving.mover import (
+    BACK,
+    FORWARD,
+    LONGEST_SWITCH_SECONDS,
+    PATIENCE_SECONDS,
+    Mover,
+    Reached,
+    Say,
+    nothing,
+)
 from app.stages.hardened.moving.sides import Route
 from app.stages.hardened.silos.names import database_of
 from app.tenancy import Tenant
@@ -33,7 +42,8 @@ class Wish:
     operator: str = ""
     say: Say = nothing
     reached: Reached = nothing
-    patience: float = 60.0
+    patience: float = PATIENCE_SECONDS
+    longest: float = LONGEST_SWITCH_SECONDS
 
 
 def move(wish: Wish, goal: str) -> dict[str, Any]:
@@ -149,6 +159,7 @@ def mover_of(wish: Wish, notes: Held) -> Mover:
         wish.say,
         wish.reached,
         wish.patience,
+        wish.longest,
     )
 
 
