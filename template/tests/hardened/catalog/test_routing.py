@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.db import db
-from app.stages.hardened.catalog import knowing, routing
+from app.stages.hardened.catalog import knowing
 from app.stages.hardened.catalog.places import Entry
 from app.tenancy import serving
 from tests.hardened.catalog.placed import API, World
@@ -112,7 +112,7 @@ def test_without_auth_a_tenant_is_believed_to_be_where_it_was(world: World):
 
 
 def test_of_many_silos_a_process_keeps_only_some_open(world: World):
-    app = world.system.make("features", silo_pools=2)
+    app = world.process("features", silo_pools=2)
     companies = [world.company() for _ in range(4)]
     for company in companies:
         world.in_silo(company.tenant)
@@ -123,11 +123,10 @@ def test_of_many_silos_a_process_keeps_only_some_open(world: World):
             assert db.session.connection().execute(asked).scalar() == str(company.tenant.id)
 
     assert len(app.extensions["silos"].pairs) == 2
-    routing.close(app)
 
 
 def test_a_silo_that_is_in_use_isnt_closed(world: World):
-    app = world.system.make("features", silo_pools=1)
+    app = world.process("features", silo_pools=1)
     companies = [world.company() for _ in range(3)]
     for company in companies:
         world.in_silo(company.tenant)
@@ -142,7 +141,6 @@ def test_a_silo_that_is_in_use_isnt_closed(world: World):
         db.session.commit()
 
     assert again == backend
-    routing.close(app)
 
 
 def test_threads_of_many_tenants_each_see_their_own(world: World):

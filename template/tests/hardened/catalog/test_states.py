@@ -130,7 +130,7 @@ def test_a_suspended_tenants_jobs_wait_until_it_is_resumed(make_app, app, acme: 
 @pytest.mark.processes
 def test_other_services_know_within_a_second(world: World):
     company = world.company()
-    second = sign_in(world.system.make("features"), company)
+    second = sign_in(world.process("features"), company)
     assert [status(company), status(second)] == [HTTPStatus.OK] * 2
 
     world.suspend(company.tenant, "Unpaid.")

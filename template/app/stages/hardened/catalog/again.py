@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event
 
 from app.db import Pair, db, tune_engines
 from app.stages.hardened.catalog import knowing
+from app.stages.hardened.catalog.health import SiloAway
 from app.stages.hardened.walls.transactions import Elsewhere, answer_soon
 from app.tenancy import tenant_or_none
 
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(Elsewhere, start_over)
+    app.register_error_handler(SiloAway, answer_soon)
     tune_engines(app, note_commits)
 
 

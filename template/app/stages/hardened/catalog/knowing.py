@@ -137,9 +137,14 @@ def ask(tenant_id: UUID, known: Known | None = None) -> Known:
         return memory().put(tenant_id, Known(entry, at, monotonic() + PAUSE_SECONDS))
 
 
-def look_again(tenant_id: UUID) -> None:
-    """Believe nothing of a tenant any more: its rows weren't where we thought."""
+def forget(tenant_id: UUID) -> None:
+    """Ask about a tenant next time: its rows weren't where we thought."""
     memory().drop(tenant_id)
+
+
+def look_again(tenant_id: UUID) -> None:
+    """Believe nothing of a tenant any more, in this request either."""
+    forget(tenant_id)
     g.pop("catalog_entry", None)
     g.pop("rode_along", None)
 

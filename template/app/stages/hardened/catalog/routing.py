@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
     app.extensions["silos"] = Pools(app, settings.silo_pools, max(1, settings.threads // 2))
     app.extensions["route"] = route
     app.extensions["epoch_of"] = epoch_of
+    app.extensions["not_here"] = knowing.forget
 
 
 def is_routed(app: Flask) -> bool:

@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
     """Let each pair of engines begin its transactions as their tenant's."""
     # Where the catalog knows more, it says at which epoch a tenant is placed.
     app.extensions.setdefault("epoch_of", lambda _tenant_id: 0)
+    app.extensions.setdefault("not_here", lambda _tenant_id: None)
     app.register_error_handler(Elsewhere, answer_soon)
     app.register_error_handler(BeingMoved, answer_soon)
     tune_engines(app, tune)
@@ -125,6 +126,9 @@ def enter(connection: Connection, tenant_id: UUID, before: str) -> None:
         epoch = int(current_app.extensions["epoch_of"](tenant_id))
         try:
             say(connection, f"{before}SELECT hardened.enter('{tenant_id}', {epoch})")
+        except Elsewhere:
+            current_app.extensions["not_here"](tenant_id)
+            raise
         except BeingMoved:
             if not before or time.monotonic() > give_up_at:
                 raise
