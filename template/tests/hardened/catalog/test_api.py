@@ -81,6 +81,14 @@ def test_what_was_rolled_back_is_neither_known_nor_told(tenant):
     assert told() == []
 
 
+def test_the_catalog_keeps_three_facts_and_no_others(tenant):
+    entry = api.set_facts(tenant, tier="gold", region="eu", release="2026.11")
+
+    assert (entry.tier, entry.region, entry.release) == ("gold", "eu", "2026.11")
+    with pytest.raises(Refused, match="The catalog keeps no colour"):
+        api.set_facts(tenant, colour="blue")
+
+
 def test_each_change_makes_the_version_grow(tenant):
     versions = [
         api.set_state(tenant, "suspended").version,

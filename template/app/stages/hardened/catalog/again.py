@@ -56,7 +56,7 @@ def may_be_read_again() -> bool:
     """Whether the view finds the request's body as it did the first time."""
     for file in request.files.values() if "files" in request.__dict__ else ():
         file.stream.seek(0)
-    untouched = not request.content_length and "chunked" not in str(request.headers)
+    untouched = not request.content_length and "Transfer-Encoding" not in request.headers
     return untouched or bool({"form", "files"} & request.__dict__.keys()) or has_cached_body()
 
 

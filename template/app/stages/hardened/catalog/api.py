@@ -183,10 +183,10 @@ def name_of_change(before: str, state: str) -> str:
 
 def set_facts(tenant: Tenant, **facts: str) -> Entry:
     """Note a tenant's `tier`, `region` or `release`."""
-    row = row_of(tenant.id)
-    changed = {name: value for name, value in facts.items() if getattr(row, name) != value}
     if unknown := set(facts) - {"tier", "region", "release"}:
         raise NotAState(f"The catalog keeps no {', '.join(sorted(unknown))}.")
+    row = row_of(tenant.id)
+    changed = {name: value for name, value in facts.items() if getattr(row, name) != value}
     if changed:
         for name, value in changed.items():
             setattr(row, name, value)
