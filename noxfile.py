@@ -191,6 +191,12 @@ def bench_walls(session: nox.Session) -> None:
 
 
 @check(default=False)
+def bench_onboarding(session: nox.Session) -> None:
+    """Measure how long a tenant takes to be there, in the pool and in silos (-- --json FILE)."""
+    benchmark(session, "hardened", "benchmarks/onboarding.py")
+
+
+@check(default=False)
 def bench_neighbours(session: nox.Session) -> None:
     """Measure what a workspace that floods does to its neighbours (-- --json FILE)."""
     benchmark(session, "hardened", "benchmarks/neighbours.py")
