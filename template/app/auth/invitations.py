@@ -142,8 +142,12 @@ def hold_open(invitation: Invitation) -> None:
 
 
 def join(user: User, invitation: Invitation) -> None:
-    if db.session.get(Membership, (current_tenant().id, user.id)):
-        return
+    if not db.session.get(Membership, (current_tenant().id, user.id)):
+        roles().after_joining(invitation, admit(user, invitation.role))
+
+
+def admit(user: User, role: str) -> Membership:
+    """Let somebody who isn't a member join the current tenant, if there's room."""
     try:
         make_sure_there_is_room(headcount() + 1)
     except Refused as refusal:
@@ -152,12 +156,11 @@ def join(user: User, invitation: Invitation) -> None:
             f"{current_tenant().name} can't take in more people now.",
             hint="Ask whoever invited you to make room, then open the link again.",
         ) from refusal
-    role = invitation.role
     membership = Membership(tenant_id=current_tenant().id, user_id=user.id, role=role)
     db.session.add(membership)
-    roles().after_joining(invitation, membership)
     audit.note("member.joined", user.id, role=role)
     events.publish("auth.member_joined", user=user.id, role=role)
+    return membership
 
 
 def refuse_members(email: str) -> None:

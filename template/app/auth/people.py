@@ -24,7 +24,7 @@ def sign_up(name: str, email: str, password: str, *, at: str) -> None:
     """
     password_hash = passwords.hash_password(password)
     user = User.with_email(email)
-    if user and user.email_confirmed_at:
+    if user and is_somebodys(user):
         mails.say_that_one_has_an_account(user)
         return
     if user is None:
@@ -103,9 +103,14 @@ def change_email(user: User, email: str) -> None:
 
 
 def is_taken(email: str) -> bool:
-    """Whether somebody has proved that this address is theirs."""
+    """Whether somebody has an account with this address."""
     holder = User.with_email(email)
-    return holder is not None and holder.email_confirmed_at is not None
+    return holder is not None and is_somebodys(holder)
+
+
+def is_somebodys(user: User) -> bool:
+    """Whether an account is in use: its address is proved, or a later stage let it in somewhere."""
+    return user.email_confirmed_at is not None or bool(user.memberships)
 
 
 def forget_unproved(email: str) -> None:

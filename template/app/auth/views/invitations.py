@@ -98,7 +98,7 @@ def accept_as_new(found: Invitation):
 def accept_invitation(invitation_id: UUID):
     """Accept an invitation from the list of one's workspaces; the address is confirmed already."""
     user = me()
-    for found in invitations.to(user.email):
+    for found in invitations.to(user.email) if user.email_confirmed_at else []:
         if found.id == invitation_id:
             return join(found, user)
     raise LinkDoesNotWork("invitation")

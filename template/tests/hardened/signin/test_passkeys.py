@@ -227,6 +227,10 @@ PAGES = {
     "needed": "/login/needed?workspace=acme",
     "settings of this stage": "/t/acme/settings",
     "login with a passkey": "/login/passkey",
+    "single sign-on": "/t/acme/settings/sso",
+    "login with a company": "/login/sso",
+    "login with this company": "/login/sso?workspace=acme",
+    "connect": "/login/sso/connection?key=x",
 }
 
 

@@ -1,5 +1,5 @@
 """Signing in: sessions that can be seen and ended one by one, and keys that open less,
-a second factor, and passkeys."""
+a second factor, passkeys, and single sign-on."""
 
 from importlib import import_module
 
@@ -8,7 +8,7 @@ from flask import Flask
 from app import doors
 
 # Each is a module here with an `init_app`; they begin in this order.
-SUBJECTS = ("sessions", "rules", "keys", "second_factor", "passkeys")
+SUBJECTS = ("sessions", "rules", "keys", "second_factor", "passkeys", "sso")
 
 
 def init_app(app: Flask) -> None:

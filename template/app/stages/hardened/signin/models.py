@@ -1,5 +1,5 @@
-"""What signing in keeps: sessions, what limits an API key, second factors, rules and
-passkeys."""
+"""What signing in keeps: sessions, what limits an API key, second factors, rules,
+passkeys, and who is who at a tenant's provider."""
 
 from uuid import UUID
 
@@ -10,9 +10,9 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.auth.models import Base
+from app.auth.models import Base, Organisation
 from app.db import BigInt, CreatedAt, Id, LongText, Moment
 from app.encryption import EncryptedText
 
@@ -129,3 +129,37 @@ class Ceremony(Base):
     kind: Mapped[str]
     facts: Mapped[LongText]
     ends_at: Mapped[Moment] = mapped_column(index=True)
+
+
+class Sso(Base):
+    """A tenant's own provider of identities."""
+
+    __tablename__ = "auth_sso"
+
+    tenant_id: Mapped[UUID] = mapped_column(
+        ForeignKey("auth_tenants.id", ondelete="CASCADE"), primary_key=True
+    )
+    issuer: Mapped[str]
+    client_id: Mapped[str]
+    client_secret: Mapped[str] = mapped_column(EncryptedText)
+    # With spaces between.
+    domains: Mapped[LongText]
+    role_claim: Mapped[str]
+    role_map: Mapped[LongText]
+    enforced: Mapped[bool]
+
+    organisation: Mapped[Organisation] = relationship()
+
+
+class SsoLink(Base):
+    """Somebody as their tenant's provider knows them, and the account that they have here."""
+
+    __tablename__ = "auth_sso_links"
+    __table_args__ = (UniqueConstraint("tenant_id", "issuer", "subject"), Index(None, "user_id"))
+
+    id: Mapped[Id]
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("auth_tenants.id", ondelete="CASCADE"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("auth_users.id", ondelete="CASCADE"))
+    created_at: Mapped[CreatedAt]

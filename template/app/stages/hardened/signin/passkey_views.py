@@ -17,6 +17,7 @@ from app.forms import Form
 from app.stages.hardened.signin import passkeys as kept
 from app.stages.hardened.signin import sessions
 from app.stages.hardened.signin.blueprint import bp
+from app.stages.hardened.signin.rules import Proof
 from app.tenancy import root_url
 
 
@@ -138,7 +139,7 @@ def show_passkey():
         raise
     if not user.email_confirmed_at:
         raise kept.PasskeyRefused("Confirm your address first.")
-    sessions.proved_by(sessions.Proof("passkey", strong=True))
+    sessions.proved_by(Proof("passkey", strong=True))
     signing.start(user)
     people.tell_of_log_in(user)
     db.session.commit()

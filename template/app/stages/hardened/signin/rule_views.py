@@ -1,17 +1,19 @@
 """The pages of a workspace's rules, and of who doesn't keep them yet."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
 from wtforms import BooleanField
 
 from app.access import login_required, requires
 from app.auth import sessions as signing
-from app.auth import tenants
+from app.auth.models import Membership, Organisation, User
 from app.auth.views.account import me
 from app.db import db
 from app.forms import Form
 from app.stages.hardened.signin import rules as kept
 from app.stages.hardened.signin import second_factor, sessions
 from app.stages.hardened.signin.blueprint import bp
+from app.stages.hardened.signin.rules import Proof
 from app.stages.hardened.signin.second_factor_views import WRONG, CodeForm, codes_by_person
 from app.tenancy import current_tenant, tenant_url
 
@@ -52,16 +54,24 @@ def needed():
     """What the session lacks for a workspace: a code makes it strong, where there's an app."""
     user, form = me(), CodeForm()
     slug = request.args.get("workspace", "")
-    if slug not in {mine.slug for mine in tenants.of(user.id)}:
-        abort(404)
+    organisation = db.session.scalar(select(Organisation).where(Organisation.slug == slug))
+    membership = membership_in(organisation, user)
+    proof = sessions.proof_here()
+    lacks = kept.lack_of(proof, membership.tenant_id, owner=membership.role == "owner")
     on = second_factor.totp_of(user.id)
-    if on and form.validate_on_submit():
+    # A session that a provider began isn't made another one by a code alone.
+    if on and not proof.sso_tenant_id and form.validate_on_submit():
         if second_factor.use(user, form.code.data):
-            sessions.proved_by(sessions.Proof(strong=True))
+            sessions.proved_by(Proof(strong=True))
             signing.start(user)
             db.session.commit()
             return redirect(tenant_url(slug))
         form.code.errors = [WRONG]
-    return render_template("signin/needed.html", on=on, form=form, workspace=slug), (
-        422 if form.errors else 200
-    )
+    page = render_template("signin/needed.html", on=on, form=form, workspace=slug, lacks=lacks)
+    return page, 422 if form.errors else 200
+
+
+def membership_in(organisation: Organisation | None, user: User) -> Membership:
+    """The person's membership there; 404 if there's none."""
+    key = organisation.id if organisation else None, user.id
+    return (organisation and db.session.get(Membership, key)) or abort(404)

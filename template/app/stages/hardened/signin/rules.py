@@ -4,7 +4,7 @@ They're looked at whenever auth looks a session up, so they count in every servi
 lacks something is that of somebody without a workspace there, who is told what to do.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,15 +15,38 @@ from sqlalchemy import bindparam, select
 from app import audit
 from app.access import is_api
 from app.auth.identity import Identity
+from app.auth.models import Organisation
 from app.auth.panels import Panel, add_panel
 from app.db import db, reading
 from app.errors import Refused, problem
-from app.stages.hardened.signin.models import Rules
+from app.stages.hardened.signin.models import Rules, Sso
 from app.stages.services import identity_changes
 from app.tenancy import current_tenant, root_url, slug_in_url
 
 SECOND_FACTOR = "second factor"
-OF_TENANT: Any = select(Rules.strong_only).where(Rules.tenant_id == bindparam("tenant_id"))
+SIGN_ON = "single sign-on"
+OWN_LOG_IN = "own log-in"
+WORDS = {
+    SECOND_FACTOR: "This workspace asks for a second factor.",
+    SIGN_ON: "This workspace is entered by its single sign-on.",
+    OWN_LOG_IN: "Your session was begun by another workspace's single sign-on.",
+}
+OF_TENANT: Any = (
+    select(Rules.strong_only, Sso.enforced)
+    .select_from(Organisation)
+    .outerjoin(Rules, Rules.tenant_id == Organisation.id)
+    .outerjoin(Sso, Sso.tenant_id == Organisation.id)
+    .where(Organisation.id == bindparam("tenant_id"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How somebody has shown who they are."""
+
+    how: str = "password"
+    strong: bool = False
+    sso_tenant_id: UUID | None = None
 
 
 class LocksOneselfOut(Refused):
@@ -50,23 +73,46 @@ def init_app(app: Flask) -> None:
     from app.stages.hardened.signin import rule_views  # noqa: F401
 
 
-def apply(who: Identity, *, strong: bool) -> Identity:
+def apply(who: Identity, proof: Proof) -> Identity:
     """Let a session into the tenant in the URL, or say what it lacks."""
-    if who.tenant is None or strong or not strong_only(who.tenant.id):
+    if who.tenant is None:
         return who
-    return replace(who, tenant=None, role=None, grants=None, lacks=SECOND_FACTOR)
+    lacks = lack_of(proof, who.tenant.id, owner=who.role == "owner")
+    return replace(who, tenant=None, role=None, grants=None, lacks=lacks) if lacks else who
+
+
+def lack_of(proof: Proof, tenant_id: UUID, *, owner: bool) -> str:
+    """What a session lacks for a tenant; empty if it's enough.
+
+    One that a tenant's provider began opens that tenant only. Where single sign-on is the only
+    way, an owner with a second factor gets in, too, or nobody could mend it.
+    """
+    if proof.sso_tenant_id:
+        return "" if proof.sso_tenant_id == tenant_id and has_sso(tenant_id) else OWN_LOG_IN
+    with reading("auth") as connection:
+        rules = connection.execute(OF_TENANT, {"tenant_id": tenant_id}).one_or_none()
+    if rules and rules.enforced and not (owner and proof.strong):
+        return SIGN_ON
+    return SECOND_FACTOR if rules and rules.strong_only and not proof.strong else ""
+
+
+def has_sso(tenant_id: UUID) -> bool:
+    """Whether a tenant still has a provider: sessions that it began end with it."""
+    with reading("auth") as connection:
+        found = select(Sso.tenant_id).where(Sso.tenant_id == tenant_id)
+        return connection.execute(found).scalar() is not None
 
 
 def strong_only(tenant_id: UUID) -> bool:
     """Whether a tenant lets in only whoever has shown more than a password."""
-    with reading("auth") as connection:
-        return bool(connection.execute(OF_TENANT, {"tenant_id": tenant_id}).scalar())
+    rules = db.session.get(Rules, tenant_id)
+    return rules is not None and rules.strong_only
 
 
-def ask_for_what_lacks(_who: Identity) -> ResponseReturnValue:
+def ask_for_what_lacks(who: Identity) -> ResponseReturnValue:
     """Answer somebody whose session isn't enough for the workspace that they belong to."""
     if is_api():
-        return problem(403, "One more step", "This workspace asks for a second factor.")
+        return problem(403, "One more step", WORDS[who.lacks])
     return redirect(root_url("signin.needed", workspace=slug_in_url()))
 
 

@@ -17,6 +17,7 @@ from app.limits import address, limiter
 from app.stages.hardened.signin import second_factor, sessions
 from app.stages.hardened.signin.blueprint import bp
 from app.stages.hardened.signin.models import Totp
+from app.stages.hardened.signin.rules import Proof
 from app.tenancy import root_url
 
 WRONG = "This code doesn't fit, or it was used already. Wait for the next one."
@@ -62,7 +63,7 @@ def second():
     form = CodeForm()
     if form.validate_on_submit():
         if used := second_factor.use(user, form.code.data):
-            sessions.proved_by(sessions.Proof(strong=True))
+            sessions.proved_by(Proof(strong=True))
             signing.start(user)
             people.tell_of_log_in(user)
             db.session.commit()
@@ -119,7 +120,7 @@ def set_up_second_factor():
         return redirect(root_url("signin.second_factor"))
     if form.validate_on_submit():
         if codes := second_factor.confirm(user, form.code.data):
-            sessions.proved_by(sessions.Proof(strong=True))
+            sessions.proved_by(Proof(strong=True))
             signing.start(user)  # What the session may do grows, so it gets another key.
             db.session.commit()
             return render_template("signin/recovery.html", codes=codes)

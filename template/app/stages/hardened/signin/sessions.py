@@ -8,7 +8,7 @@ itself, at most 14 days later, and "all others" ends it too.
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -27,6 +27,7 @@ from app.auth.panels import Panel, add_panel
 from app.db import db, now, reading
 from app.stages.hardened.signin import rules
 from app.stages.hardened.signin.models import Session
+from app.stages.hardened.signin.rules import Proof
 from app.stages.services import identity_changes
 
 log = structlog.get_logger()
@@ -37,21 +38,12 @@ LONGEST_AGENT = 200
 KEPT_AFTER_THE_END = timedelta(days=30)
 
 BY_KEY: Any = select(
-    Session.id, Session.strong, Session.sso_tenant_id, Session.seen_at, Session.ends_at
+    Session.id, Session.how, Session.strong, Session.sso_tenant_id, Session.seen_at, Session.ends_at
 ).where(
     Session.key_hash == bindparam("key_hash"),
     Session.user_id == bindparam("user_id"),
     Session.ended_at.is_(None),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """How somebody has shown who they are."""
-
-    how: str = "password"
-    strong: bool = False
-    sso_tenant_id: UUID | None = None
 
 
 def init_app(app: Flask) -> None:
@@ -135,6 +127,12 @@ def this_row() -> Session | None:
     return db.session.scalars(mine).one_or_none()
 
 
+def proof_here() -> Proof:
+    """What the session at this browser has shown."""
+    row = this_row()
+    return Proof(row.how, row.strong, row.sso_tenant_id) if row else Proof()
+
+
 def parts_of(credential: str) -> tuple[str, str, str]:
     """The person, the stamp and the key of a session."""
     user_id, _, rest = credential.partition(":")
@@ -148,12 +146,13 @@ def refuse_ended(who: Identity, credential: str) -> Identity | None:
         return who
     key = parts_of(credential)[2]
     if not key:
-        return rules.apply(who, strong=False)
+        return rules.apply(who, Proof())
     row = row_of(who.id, key)
     if row is None or row.ends_at <= now() or row.seen_at <= now() - idle():
         return None
     note_seen(row)
-    return rules.apply(replace(who, session_key=key), strong=row.strong)
+    proof = Proof(row.how, row.strong, row.sso_tenant_id)
+    return rules.apply(replace(who, session_key=key), proof)
 
 
 def row_of(user_id: UUID, key: str) -> Row[Any] | None:
