@@ -8,6 +8,7 @@ from flask import Flask
 PARTS: tuple[str, ...] = (
     "walls",
     "catalog",
+    "rbac",
     "lifecycle",
     "moving",
     "throttle",

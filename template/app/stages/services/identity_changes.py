@@ -36,7 +36,9 @@ PATIENCE_SECONDS = 0.25
 AT_ONCE = 1000
 Subject = tuple[str, UUID]
 
-# Which columns say who somebody is, and whose identities end when they change.
+# Which columns say who somebody is, and whose identities end when they change. Rows that go count
+# always; those that come only where it's said, for most say nothing about somebody who was known.
+COMES_OR_GOES: tuple[str, ...] = ()
 WATCHED: dict[type, tuple[str, str, tuple[str, ...]]] = {
     User: ("person", "id", ("session_stamp", "name", "email")),
     Membership: ("person", "user_id", ("role",)),
@@ -153,6 +155,10 @@ def note_what_changes(session: TenantSession, _context: UOWTransaction, _rows: A
     noted: set[Subject] = session.info.setdefault("identity_changes", set())
     for row in session.deleted:
         if watched := WATCHED.get(type(row)):
+            noted.add((watched[0], getattr(row, watched[1])))
+    for row in session.new:
+        watched = WATCHED.get(type(row))
+        if watched and watched[2] == COMES_OR_GOES:
             noted.add((watched[0], getattr(row, watched[1])))
     for row in session.dirty:
         watched = WATCHED.get(type(row))
