@@ -214,6 +214,12 @@ def bench_tenants(session: nox.Session) -> None:
     benchmark(session, "hardened", "benchmarks/tenants.py")
 
 
+@check(default=False)
+def bench_silos(session: nox.Session) -> None:
+    """Measure a fleet of silos: made, migrated, killed meanwhile (-- --silos, --json FILE)."""
+    benchmark(session, "hardened", "benchmarks/silos.py")
+
+
 def benchmark_of_services(session: nox.Session, script: str) -> None:
     benchmark(session, "services", script)
 

@@ -9,10 +9,13 @@ from importlib import import_module
 from flask import Flask
 
 from app.commands import LoadedLater
+from app.stages.hardened.silos.figures import of_silos
 
 
 def init_app(app: Flask) -> None:
     import_module(f"{__name__}.models")  # The migrations are made of all models there are.
+    if "auth" in app.extensions["serves"]:
+        app.extensions.setdefault("metrics_sources", {})["silos"] = of_silos
     app.cli.add_command(
         LoadedLater(
             "silos",

@@ -47,6 +47,8 @@ class Scraped(Collector):
             }
             if serves("auth"):
                 sources["rollout"] = of_rollout
+            # What a later stage looks after.
+            sources |= self.app.extensions.get("metrics_sources", {})
             up = GaugeMetricFamily(
                 "metrics_source_up",
                 "Whether what is asked at each look answered.",

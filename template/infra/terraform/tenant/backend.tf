@@ -1,0 +1,8 @@
+# terraform init -backend-config=bucket=<state_bucket of account/> -backend-config=key=tenant/<id> ...
+# A state for each tenant: what is done to one can't touch another.
+terraform {
+  backend "s3" {
+    encrypt      = true
+    use_lockfile = true
+  }
+}
