@@ -65,4 +65,9 @@ def serving(tenant: Tenant | None) -> Iterator[None]:
 
 def key(kind: str, *parts: object) -> str:
     """A name for a cache entry, file or lock that no other tenant can share."""
-    return ":".join(["t", str(current_tenant().id), kind, *map(str, parts)])
+    return ":".join(["t", str(current_tenant().id), *map(apart, (kind, *parts))])
+
+
+def apart(part: object) -> str:
+    """A part without the sign that stands between parts: ("a", "b:c") isn't ("a:b", "c")."""
+    return str(part).replace("%", "%25").replace(":", "%3A")

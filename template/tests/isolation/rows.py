@@ -50,10 +50,22 @@ def fill(seat: Seat, marker: str, *packages: str) -> dict[str, Row]:
         for table in tables(*packages):
             mine = table.c.tenant_id == seat.tenant.id
             found = connection.execute(sa.select(table).where(mine)).mappings().first()
-            rows[table.name] = dict(found) if found else make(table, seat, marker, rows)
-            if not found:
-                connection.execute(table.insert(), rows[table.name])
+            if found:
+                rows[table.name] = dict(found)
+            else:
+                add(connection, table, seat, marker, rows)
     return rows
+
+
+def add(
+    connection: Connection, table: Table, seat: Seat, marker: str, rows: dict[str, Row]
+) -> None:
+    """Make a row, and before it those of nobody in particular that it points to."""
+    for key in table.foreign_keys:
+        if key.column.table.name not in rows and key.column.table is not table:
+            add(connection, key.column.table, seat, marker, rows)
+    rows[table.name] = make(table, seat, marker, rows)
+    connection.execute(table.insert(), rows[table.name])
 
 
 def make(table: Table, seat: Seat, marker: str, rows: dict[str, Row]) -> Row:
@@ -63,7 +75,7 @@ def make(table: Table, seat: Seat, marker: str, rows: dict[str, Row]) -> Row:
         if key.column.table is not table
     }
     row = {column.name: value_for(column, marker) for column in table.c}
-    return {**row, **pointers, "tenant_id": seat.tenant.id}
+    return {**row, **pointers, **({"tenant_id": seat.tenant.id} if "tenant_id" in table.c else {})}
 
 
 def value_for(column: Column[Any], marker: str) -> Any:
