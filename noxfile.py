@@ -127,7 +127,9 @@ def docs(session: nox.Session) -> None:
 def attack(session: nox.Session) -> None:
     """Attack the walls between tenants in a generated project, with walls taken out, too."""
     with generated(session, STAGES[-1]) as project:
-        in_project(session, project, "pytest", "tests/isolation")
+        suites = session.posargs or ("tests/isolation", "tests/hardened/attack")
+        spread = ("-n", "auto", "--dist", "load")
+        in_project(session, project, "pytest", *spread, *suites, TEST_DATABASE="postgres")
 
 
 @check(default=False)
@@ -272,10 +274,10 @@ def generated(session: nox.Session, stage: str) -> Iterator[Path]:
         yield project
 
 
-def in_project(session: nox.Session, project: Path, *command: str) -> None:
+def in_project(session: nox.Session, project: Path, *command: str, **settings: str) -> None:
     """Run one of the project's own commands in the project's own environment."""
     with counted_tests() as counting, session.chdir(project):
-        run(session, "uv", "run", *command, env={**counting, **dict.fromkeys(OF_NOX)})
+        run(session, "uv", "run", *command, env={**counting, **settings, **dict.fromkeys(OF_NOX)})
 
 
 @contextmanager

@@ -15,6 +15,7 @@ PARTS: tuple[str, ...] = (
     "signin",
     "silos",
     "accounts",
+    "attack",
 )
 
 
