@@ -46,7 +46,7 @@ def fill(seat: Seat, marker: str, *packages: str) -> dict[str, Row]:
         "auth_tenants": {"id": seat.tenant.id},
         "auth_users": {"id": seat.user_id},
     }
-    with as_owner(seat.app) as connection:
+    with seat.app.app_context(), as_owner(seat.app) as connection:
         for table in tables(*packages):
             mine = table.c.tenant_id == seat.tenant.id
             found = connection.execute(sa.select(table).where(mine)).mappings().first()
@@ -118,7 +118,7 @@ def ids_in(rows: dict[str, Row]) -> list[UUID]:
 
 def content_of(seat: Seat) -> dict[str, list[Any]]:
     """Everything that a tenant has, to see whether somebody changed it."""
-    with as_owner(seat.app) as connection:
+    with seat.app.app_context(), as_owner(seat.app) as connection:
         return {table.name: rows_of(connection, table, seat) for table in tables()}
 
 

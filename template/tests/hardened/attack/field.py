@@ -66,7 +66,7 @@ class Field:
 
     def content_of(self, seat: Seat) -> dict[str, list[Any]]:
         """Everything that a tenant has."""
-        with self.looking() as connection:
+        with self.app.app_context(), self.looking() as connection:
             return {table.name: rows_of(connection, table, seat) for table in tables()}
 
     @property

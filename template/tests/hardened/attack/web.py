@@ -341,7 +341,7 @@ def landed(field: Field, route: str) -> str:
         return f"{route} {harm}"
     words = {CANARY["text"], CANARY["uuid"], f"{CANARY['number']}"}
     words.add(str(CANARY["uuid"]).replace("-", ""))
-    with field.looking() as connection:
+    with field.app.app_context(), field.looking() as connection:
         for metadata in METADATA.values():
             for table in metadata.sorted_tables:
                 text = str(connection.execute(table.select()).all())
