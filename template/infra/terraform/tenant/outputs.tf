@@ -1,5 +1,5 @@
 output "targets" {
-  description = "By service: what the catalog has to know, as `flask tenant place` takes it."
+  description = "By service: what the catalog has to know of the place."
   value = {
     for service in var.services : service => {
       kind       = var.placement

@@ -1,4 +1,4 @@
-# --- What `flask tenant place` writes, for one tenant --------------------------------------------
+# --- What app/stages/hardened/silos/tfvars.py writes, for one tenant -----------------------------
 
 variable "tenant_id" {
   description = "The workspace's id."

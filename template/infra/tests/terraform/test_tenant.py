@@ -15,7 +15,7 @@ from tests.terraform.working_copy import (
 )
 
 TENANT = MODULES / "tenant"
-# As `flask tenant place` writes them; the application's tests compare the names.
+# As app/stages/hardened/silos/tfvars.py writes them; the application's tests compare the names.
 SILO = {
     "tenant_id": "019ac0de-0000-7000-8000-00000000beef",
     "tenant_slug": "initech",

@@ -13,7 +13,7 @@ from app.stages.hardened.silos.tfvars import variables_of, write
 
 TENANT = UUID("019ac0de-0000-7000-8000-00000000beef")
 MODULE = Path(__file__).parents[3] / "infra" / "terraform" / "tenant"
-OF_A_TENANT = "# --- What `flask tenant place` writes"
+OF_A_TENANT = "# --- What app/stages/hardened/silos/tfvars.py writes"
 
 
 def test_the_module_takes_just_these_variables():

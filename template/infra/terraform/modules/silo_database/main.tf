@@ -1,4 +1,4 @@
-# One tenant's server. Its databases and roles are made by `flask tenant place`, as its administrator.
+# One tenant's server. Its databases and roles are made afterwards, as its administrator.
 module "server" {
   source = "../database"
 
