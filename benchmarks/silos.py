@@ -3,7 +3,7 @@
     python benchmarks/silos.py PROJECT [--silos 1000] [--at-once 4] [--json FILE]
 
 It uses the project's own Python, and a PostgreSQL of its own that writes nothing through to the
-disk. Silos are made as the commands for tenants make them. They are migrated by `flask silos migrate`
+disk. Silos are made as tenants' commands make them. They are migrated by `flask silos migrate`
 as people run it, twice, each time by one more migration of the features: once undisturbed, once
 killed (SIGKILL) after a sixth, a third and two thirds of the silos and started again each time.
 Afterwards each silo is asked how often each migration ran in it.
