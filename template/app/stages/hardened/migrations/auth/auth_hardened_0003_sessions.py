@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "auth_hardened_0003"
-down_revision = "auth_0001"
+down_revision = "auth_hardened_0002"
 branch_labels = None
 depends_on = None
 

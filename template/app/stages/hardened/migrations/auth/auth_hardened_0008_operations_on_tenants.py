@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "auth_hardened_0004"
-down_revision = "auth_0001"
+revision = "auth_hardened_0008"
+down_revision = "auth_hardened_0007"
 branch_labels = None
 depends_on = None
 

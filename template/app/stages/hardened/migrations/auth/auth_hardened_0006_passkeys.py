@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "auth_hardened_0033"
-down_revision = "auth_hardened_0023"
+revision = "auth_hardened_0006"
+down_revision = "auth_hardened_0005"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "auth_hardened_0013"
+revision = "auth_hardened_0004"
 down_revision = "auth_hardened_0003"
 branch_labels = None
 depends_on = None

@@ -1,10 +1,10 @@
-"""second factors."""
+"""Second factors."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "auth_hardened_0023"
-down_revision = "auth_hardened_0013"
+revision = "auth_hardened_0005"
+down_revision = "auth_hardened_0004"
 branch_labels = None
 depends_on = None
 

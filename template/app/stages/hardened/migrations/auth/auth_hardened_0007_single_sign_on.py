@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "auth_hardened_0043"
-down_revision = "auth_hardened_0033"
+revision = "auth_hardened_0007"
+down_revision = "auth_hardened_0006"
 branch_labels = None
 depends_on = None
 
