@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GATHERED = ROOT / ".site"
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
+TO_A_TEST = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+tests/[^)#\s]+)\)")
 FENCE = re.compile(r"^ *(```|~~~)", re.MULTILINE)
 
 
@@ -57,9 +58,21 @@ def moved(page: Path, places: dict[Path, str]) -> str:
     """The page's text with its links as they must be in the site."""
     parts = outside_of_code(page.read_text("utf-8"))
     return "".join(
-        part if is_code else LINK.sub(lambda link: follow(link, page, places), part)
+        part
+        if is_code
+        else LINK.sub(
+            lambda link: follow(link, page, places),
+            TO_A_TEST.sub(lambda link: named(link, page), part),
+        )
         for part, is_code in parts
     )
+
+
+def named(link: re.Match[str], page: Path) -> str:
+    """The words of a link to a test: the site has no tests, an editor has."""
+    if not (page.parent / link[2]).exists():
+        raise BrokenLink(f"{page.relative_to(ROOT)} links to {link[2]}, which does not exist.")
+    return link[1]
 
 
 def follow(link: re.Match[str], page: Path, places: dict[Path, str]) -> str:
