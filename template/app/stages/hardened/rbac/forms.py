@@ -18,11 +18,10 @@ def role_id(text: object) -> UUID:
     return UUID(str(text))
 
 
-class Checkboxes(SelectMultipleField):
+def checkboxes(label: str, **more: Any) -> SelectMultipleField:
     """Any number of choices, each with a box."""
-
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
+    boxes = {"widget": ListWidget(prefix_label=False), "option_widget": CheckboxInput()}
+    return SelectMultipleField(label, **boxes, **more)
 
 
 class RoleForm(Form):
@@ -32,7 +31,7 @@ class RoleForm(Form):
         validators=[DataRequired("Enter a name."), Length(max=LONGEST_NAME), one_line],
         render_kw={"autocomplete": "off", "maxlength": str(LONGEST_NAME)},
     )
-    permissions = Checkboxes("What it allows", choices=lambda: permission_choices())
+    permissions = checkboxes("What it allows", choices=lambda: permission_choices())
 
 
 class RoleChange(RoleForm):
@@ -42,7 +41,7 @@ class RoleChange(RoleForm):
 class RolesForm(Form):
     """Which roles somebody has."""
 
-    roles = Checkboxes("Roles", coerce=role_id, choices=lambda: role_choices())
+    roles = checkboxes("Roles", coerce=role_id, choices=lambda: role_choices())
 
 
 class DeletionForm(Form):
