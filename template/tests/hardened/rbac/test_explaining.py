@@ -54,7 +54,7 @@ def test_who_does_not_belong_there_may_nothing(rbac, acme, initech):
 def test_what_is_mistyped_is_met_with_what_was_meant(rbac, acme):
     person = rbac("explain", "ade@acme.test", "projects:read", "--tenant", "acme")
     tenant = rbac("explain", "ada@acme.test", "projects:read", "--tenant", "acne")
-    permission = rbac("explain", "ada@acme.test", "projects:raed", "--tenant", "acme")
+    permission = rbac("explain", "ada@acme.test", "projects:redd", "--tenant", "acme")
 
     assert "Did you mean ada@acme.test?" in person.output
     assert "Did you mean acme?" in tenant.output

@@ -49,10 +49,10 @@ def test_a_viewer_sees_and_an_admin_does_all_but_own(app, acme, ada, join):
 
 
 def test_a_permission_that_nobody_declares_is_refused_with_those_like_it(ada):
-    answer = ada.post_role("Odd", "projects:raed")
+    answer = ada.post_role("Odd", "projects:redd")
 
     assert answer.status_code == 422
-    assert "No permission is called “projects:raed”" in answer.json["detail"]
+    assert "No permission is called “projects:redd”" in answer.json["detail"]
     assert "projects:read" in answer.json["detail"]
     assert "Odd" not in ada.roles()
 
