@@ -16,7 +16,10 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may call a view: anybody, anybody signed in, or holders of a permission."""
+    """Who may call a view: anybody, anybody signed in, or holders of a permission.
+
+    A later stage may know another kind of people, who are nothing in a tenant.
+    """
 
     kind: str
     permission: str = ""

@@ -50,6 +50,6 @@ def methods_of(rule: Rule) -> str:
 def who(access: Access) -> str:
     """Who may call it, for people: the permission, and whether every member has it."""
     if not access.permission:
-        return WORDS[access.kind]
+        return WORDS.get(access.kind, access.kind)
     permission = current_app.extensions["permissions"][access.permission]
     return f"{access.permission} ({'members' if permission.member else 'owners'})"

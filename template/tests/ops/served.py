@@ -13,6 +13,7 @@ from app.access import public, requires
 from app.audit import AuditRow
 from app.db import db, new_id
 from app.jobs import later
+from app.tenancy import current_tenant
 from tests.jobs import work
 
 
@@ -50,7 +51,12 @@ def broken():
     for _ in range(2):
         db.session.execute(
             insert(AuditRow).values(
-                id=same, action="x", target="ValueKeptSecret", details="", request_id=""
+                id=same,
+                tenant_id=current_tenant().id,
+                action="x",
+                target="ValueKeptSecret",
+                details="",
+                request_id="",
             )
         )
     return {}

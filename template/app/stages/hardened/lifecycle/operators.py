@@ -43,7 +43,7 @@ def only(view: View) -> View:
         g.operator = name
         return view(*args, **kwargs)
 
-    guarded.access = Access("signed_in")  # type: ignore[attr-defined]
+    guarded.access = Access("operators")  # type: ignore[attr-defined]
     return guarded
 
 
