@@ -45,7 +45,7 @@ def system(folder) -> Iterator[System]:
 
 
 def test_everything_runs_and_says_so(system):
-    assert set(system.processes) == PARTS
+    assert set(system.processes) >= PARTS  # A later stage may have more beside the gateway.
     assert system.get("/readyz")[0] == 200
     assert "ada@acme.example" in system.said
     assert "Traceback" not in system.said
@@ -104,7 +104,7 @@ def test_one_that_is_killed_is_said_and_the_others_go_on(system):
     }
 
     system.touch()
-    system.wait_for(lambda: set(system.processes) == PARTS)
+    system.wait_for(lambda: set(system.processes) >= PARTS)
     system.wait_for(lambda: system.get("/analytics/")[0] != 502)
 
 
