@@ -46,6 +46,7 @@ HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
 # The sessions of a project that check what it is deployed with.
 INFRASTRUCTURE = ("nox", "-f", "infra/noxfile.py", "-s")
 BETWEEN = ("-s", "lint", "types", "contracts", "migrations", "tests", "journey")
+LAST = ("-s", "lint", "types", "contracts", "migrations", "postgres", "processes", "journey")
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
 
 
@@ -93,12 +94,13 @@ def climb(session: nox.Session) -> None:
 def stage(session: nox.Session, stage: str) -> None:
     """Generate that stage and run everything that the project itself checks.
 
-    The first and the last stage whole. A stage in between is part of the last one, which runs its
-    tests on servers and processes once more; so here it shows that it stands by itself.
+    The first stage whole. A stage in between is part of the last one, which runs its tests on
+    servers and processes once more; so here it shows that it stands by itself. The last one has
+    its walls in PostgreSQL, so its tests run there.
     """
-    between = stage not in (STAGES[0], STAGES[-1])
+    parts = {STAGES[0]: (), STAGES[-1]: LAST}.get(stage, BETWEEN)
     with generated(session, stage) as project:
-        in_project(session, project, "nox", *(BETWEEN if between and not session.posargs else ()))
+        in_project(session, project, "nox", *parts)
 
 
 @check()
@@ -130,6 +132,13 @@ def attack(session: nox.Session) -> None:
         suites = session.posargs or ("tests/isolation", "tests/hardened/attack")
         spread = ("-n", "auto", "--dist", "load")
         in_project(session, project, "pytest", *spread, *suites, TEST_DATABASE="postgres")
+
+
+@check(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill moves, deletions and migrations of a generated project at every step they have."""
+    with generated(session, STAGES[-1]) as project:
+        in_project(session, project, "nox", "-s", "kills")
 
 
 @check(default=False)
@@ -249,7 +258,7 @@ def pytest(session: nox.Session, *arguments: str) -> None:
 
 def run(session: nox.Session, *command: str, **options: Any) -> None:
     """Run a command that may hang, and end it if it does."""
-    session.run("python", str(WITHIN), "20", *command, **options)
+    session.run("python", str(WITHIN), "35", *command, **options)
 
 
 @contextmanager

@@ -49,7 +49,13 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def processes(session: nox.Session) -> None:
     """Start servers, workers and commands as people do, and interrupt, kill and upgrade them."""
-    session.run("pytest", "-n", "auto", "-m", "processes", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "processes and not kills", *session.posargs)
+
+
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill what is long under way at every step it has; for when you change it."""
+    session.run("pytest", "-n", "auto", "-m", "kills", *session.posargs)
 
 
 @nox.session

@@ -136,6 +136,7 @@ def test_a_full_server_is_refused_before_anything_is_made(world, admin):
 
 
 @pytest.mark.processes
+@pytest.mark.kills
 @pytest.mark.parametrize("when", ["before", "after", "noted"])
 @pytest.mark.parametrize("step", ["found", "silos", "place"])
 def test_killed_anywhere_and_run_again_it_is_one_tenant(world, admin, postgres_server, step, when):

@@ -206,6 +206,7 @@ def test_a_last_archive_brings_it_back(world, tmp_path):
 
 
 @pytest.mark.processes
+@pytest.mark.kills
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
     "step", ["close", "fence", "count", "rows", "redis", "silos", "auth", "scan", "certificate"]

@@ -5,7 +5,7 @@ import pytest
 from app.stages.hardened.silos import create
 from tests.hardened.moving.writers import NOTHING, Writer, wrong
 
-pytestmark = [pytest.mark.postgres, pytest.mark.processes]
+pytestmark = [pytest.mark.postgres, pytest.mark.processes, pytest.mark.kills]
 
 # In the order in which a move comes by; "activated" is the last one before which the pool serves.
 POINTS = (

@@ -14,7 +14,7 @@ import app
 from tests.hardened.silos.fleet import ask, plain, write_migration
 from tests.hardened.silos.test_migrate import rows, until
 
-pytestmark = [pytest.mark.postgres, pytest.mark.processes]
+pytestmark = [pytest.mark.postgres, pytest.mark.processes, pytest.mark.kills]
 DONE = "SELECT count(*) FROM auth_fleet_visits WHERE state = 'done'"
 # It takes a moment, so that somebody is at work on a silo when the signal comes.
 COUNTING = """
