@@ -21,14 +21,14 @@ class Somebody:
 
     def roles(self) -> dict[str, dict[str, Any]]:
         """The roles of the workspace, by name."""
-        return {role["name"]: role for role in self.at.get("/api/v1/roles").json["items"]}
+        return {role["name"]: role for role in self.at.get("/api/v1/members/roles").json["items"]}
 
     def role_called(self, name: str) -> str:
         return str(self.roles()[name]["id"])
 
     def post_role(self, name: str, *permissions: str, **more: Any) -> TestResponse:
         body = {"name": name, "permissions": list(permissions)} | more
-        return self.at.post("/api/v1/roles", json=body)
+        return self.at.post("/api/v1/members/roles", json=body)
 
     def make(self, name: str, *permissions: str) -> str:
         answer = self.post_role(name, *permissions)

@@ -38,7 +38,7 @@ def test_a_clerk_widens_no_role_not_even_their_own(clerk):
     role = clerk.role_called("Role of Cleo")
 
     answer = clerk.at.patch(
-        f"/api/v1/roles/{role}", json={"permissions": [*CLERK, "billing:write"]}
+        f"/api/v1/members/roles/{role}", json={"permissions": [*CLERK, "billing:write"]}
     )
 
     assert answer.status_code == 403
@@ -49,9 +49,9 @@ def test_a_clerk_touches_no_role_above_theirs(ada, clerk):
     role = ada.make("Boss", "audit:read", "projects:read")
 
     for answer in (
-        clerk.at.patch(f"/api/v1/roles/{role}", json={"permissions": ["projects:read"]}),
-        clerk.at.patch(f"/api/v1/roles/{role}", json={"name": "Boo"}),
-        clerk.at.delete(f"/api/v1/roles/{role}"),
+        clerk.at.patch(f"/api/v1/members/roles/{role}", json={"permissions": ["projects:read"]}),
+        clerk.at.patch(f"/api/v1/members/roles/{role}", json={"name": "Boo"}),
+        clerk.at.delete(f"/api/v1/members/roles/{role}"),
     ):
         assert answer.status_code == 403
 
@@ -91,7 +91,7 @@ def test_a_clerk_invites_nobody_to_more(app, ada, clerk, choice):
     role = choice if choice.islower() else ada.role_called(choice)
 
     body = {"email": "eve@elsewhere.test", "role": role}
-    assert clerk.at.post("/api/v1/invitations", json=body).status_code == 403
+    assert clerk.at.post("/api/v1/members/invitations", json=body).status_code == 403
     page = clerk.at.post("/members/invitations", data=body)
     assert page.status_code == 422
     assert "It takes what you don" in page.text
@@ -100,12 +100,12 @@ def test_a_clerk_invites_nobody_to_more(app, ada, clerk, choice):
 
 def test_a_clerk_neither_renews_nor_revokes_an_invitation_to_more(ada, clerk):
     body = {"email": "eve@elsewhere.test", "role": "owner"}
-    invitation = ada.at.post("/api/v1/invitations", json=body).json["id"]
+    invitation = ada.at.post("/api/v1/members/invitations", json=body).json["id"]
     reader = clerk.make("Reader", "projects:read")
 
     for path in (f"{invitation}/letter", f"{invitation}/revocation"):
         assert clerk.at.post(f"/members/invitations/{path}").status_code == 403
-    again = clerk.at.post("/api/v1/invitations", json=body | {"role": reader})
+    again = clerk.at.post("/api/v1/members/invitations", json=body | {"role": reader})
     assert again.status_code == 403
 
 
@@ -114,7 +114,7 @@ def test_a_clerk_gets_nowhere_by_deleting_a_role(ada, clerk, join):
     clerk.give(join("Noa", permissions=[]), reader)
 
     to = ada.role_called("Admin")
-    assert clerk.at.delete(f"/api/v1/roles/{reader}?move_to={to}").status_code == 403
+    assert clerk.at.delete(f"/api/v1/members/roles/{reader}?move_to={to}").status_code == 403
 
 
 def test_whoever_loses_a_role_meanwhile_gives_nothing_with_it(app, ada, clerk):
@@ -132,10 +132,10 @@ def test_a_token_gives_no_more_than_its_person_may(app, acme, clerk):
     client = app.test_client()
 
     made = client.post(
-        "/t/acme/api/v1/roles", json={"name": "R", "permissions": CLERK}, headers=headers
+        "/t/acme/api/v1/members/roles", json={"name": "R", "permissions": CLERK}, headers=headers
     )
     more = client.post(
-        "/t/acme/api/v1/roles",
+        "/t/acme/api/v1/members/roles",
         json={"name": "M", "permissions": ["audit:read"]},
         headers=headers,
     )
@@ -152,7 +152,7 @@ def test_a_token_that_is_narrowed_gives_no_more_than_what_is_left(app, acme, ada
     client = app.test_client()
 
     def post(path, **body):
-        answer = client.post(f"/t/acme/api/v1/{path}", json=body, headers=headers)
+        answer = client.post(f"/t/acme/api/v1/members/{path}", json=body, headers=headers)
         return answer.status_code
 
     assert post("roles", name="R", permissions=["projects:read"]) == 201
@@ -183,9 +183,9 @@ def token_of(person: Somebody) -> str:
 def test_somebody_invited_to_a_role_has_that_role(app, ada):
     reader = ada.make("Reader", "projects:read")
     body = {"email": "eve@elsewhere.test", "role": reader}
-    answer = ada.at.post("/api/v1/invitations", json=body)
+    answer = ada.at.post("/api/v1/members/invitations", json=body)
     assert (answer.status_code, answer.json["role"]) == (201, "Reader")
-    assert ada.at.delete(f"/api/v1/roles/{reader}").status_code == 409
+    assert ada.at.delete(f"/api/v1/members/roles/{reader}").status_code == 409
     assert "Reader" in ada.at.get("/members").text
     ada.at.post(f"/members/invitations/{answer.json['id']}/letter")
 

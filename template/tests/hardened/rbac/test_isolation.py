@@ -21,9 +21,9 @@ def test_another_tenants_role_cannot_be_seen_changed_or_deleted(ada, bill):
     before = content_of(bill.at)
 
     answers = [
-        ada.at.get(f"/api/v1/roles/{theirs}"),
-        ada.at.patch(f"/api/v1/roles/{theirs}", json={"name": "Ours"}),
-        ada.at.delete(f"/api/v1/roles/{theirs}"),
+        ada.at.get(f"/api/v1/members/roles/{theirs}"),
+        ada.at.patch(f"/api/v1/members/roles/{theirs}", json={"name": "Ours"}),
+        ada.at.delete(f"/api/v1/members/roles/{theirs}"),
         ada.at.get(f"/members/roles/{theirs}"),
         ada.at.post(f"/members/roles/{theirs}", data={"name": "Ours", "version": "1"}),
         ada.at.post(f"/members/roles/{theirs}/deletion"),
@@ -43,8 +43,8 @@ def test_another_tenants_role_cannot_be_given_nor_be_moved_to(ada, bill, join, n
     before = content_of(bill.at), max_.may()
 
     assert ada.put_roles(max_, theirs).status_code == 404
-    assert ada.at.delete(f"/api/v1/roles/{ours}?move_to={theirs}").status_code == 404
-    assert ada.at.post("/api/v1/invitations", json=body).status_code == 404
+    assert ada.at.delete(f"/api/v1/members/roles/{ours}?move_to={theirs}").status_code == 404
+    assert ada.at.post("/api/v1/members/invitations", json=body).status_code == 404
     form = ada.at.post(f"/members/{max_.id}/roles", data={"roles": theirs})
     assert form.status_code == 422
     assert (content_of(bill.at), max_.may()) == before
@@ -72,10 +72,10 @@ def test_a_body_with_a_column_that_is_not_asked_for_writes_it_nowhere(ada, bill,
     smuggled = {column: smuggle(column, bill, theirs)}
 
     for method, path, body in (
-        ("POST", "/api/v1/roles", {"name": "New"}),
-        ("PATCH", f"/api/v1/roles/{role}", {"permissions": ["projects:read"]}),
+        ("POST", "/api/v1/members/roles", {"name": "New"}),
+        ("PATCH", f"/api/v1/members/roles/{role}", {"permissions": ["projects:read"]}),
         ("PUT", f"/api/v1/members/{max_.id}/roles", {"roles": [ada.role_called("Viewer")]}),
-        ("POST", "/api/v1/invitations", {"email": "eve@elsewhere.test"}),
+        ("POST", "/api/v1/members/invitations", {"email": "eve@elsewhere.test"}),
     ):
         allowed = column in {"name", "email", "role"}
         answer = ada.at.open(path, method=method, json=smuggled | body)

@@ -83,14 +83,14 @@ def test_two_workspaces_may_use_one_name(ada, initech):
     ada.make("Reader", "projects:read")
 
     body = {"name": "Reader", "permissions": []}
-    assert initech.post("/api/v1/roles", json=body).status_code == 201
+    assert initech.post("/api/v1/members/roles", json=body).status_code == 201
 
 
 def test_a_changed_role_counts_for_whoever_has_it(ada, join):
     max_ = join("Max", permissions=["projects:read"])
     role = ada.role_called("Role of Max")
 
-    answer = ada.at.patch(f"/api/v1/roles/{role}", json={"permissions": ["billing:read"]})
+    answer = ada.at.patch(f"/api/v1/members/roles/{role}", json={"permissions": ["billing:read"]})
 
     assert answer.status_code == 200
     assert max_.may() == {"billing:read"}
@@ -98,11 +98,13 @@ def test_a_changed_role_counts_for_whoever_has_it(ada, join):
 
 def test_a_change_that_stands_on_an_older_version_is_refused(ada):
     role = ada.make("Reader", "projects:read")
-    etag = ada.at.get(f"/api/v1/roles/{role}").headers["ETag"]
-    ada.at.patch(f"/api/v1/roles/{role}", json={"permissions": []}, headers={"If-Match": etag})
+    etag = ada.at.get(f"/api/v1/members/roles/{role}").headers["ETag"]
+    ada.at.patch(
+        f"/api/v1/members/roles/{role}", json={"permissions": []}, headers={"If-Match": etag}
+    )
 
     answer = ada.at.patch(
-        f"/api/v1/roles/{role}", json={"name": "Late"}, headers={"If-Match": etag}
+        f"/api/v1/members/roles/{role}", json={"name": "Late"}, headers={"If-Match": etag}
     )
 
     assert answer.status_code == 412
@@ -112,21 +114,21 @@ def test_a_role_that_people_have_goes_only_if_they_get_another(ada, join):
     max_ = join("Max", permissions=["projects:read"])
     role, other = ada.role_called("Role of Max"), ada.make("Other", "billing:read")
 
-    refused = ada.at.delete(f"/api/v1/roles/{role}")
-    itself = ada.at.delete(f"/api/v1/roles/{role}?move_to={role}")
+    refused = ada.at.delete(f"/api/v1/members/roles/{role}")
+    itself = ada.at.delete(f"/api/v1/members/roles/{role}?move_to={role}")
 
     assert (refused.status_code, itself.status_code) == (409, 409)
     assert "1 people have “Role of Max”" in refused.json["detail"]
     assert max_.may() == {"projects:read"}
-    assert ada.at.delete(f"/api/v1/roles/{role}?move_to={other}").status_code == 204
+    assert ada.at.delete(f"/api/v1/members/roles/{role}?move_to={other}").status_code == 204
     assert max_.may() == {"billing:read"}
 
 
 def test_a_role_that_nobody_has_goes(ada):
     role = ada.make("Reader", "projects:read")
 
-    assert ada.at.delete(f"/api/v1/roles/{role}").status_code == 204
-    assert ada.at.get(f"/api/v1/roles/{role}").status_code == 404
+    assert ada.at.delete(f"/api/v1/members/roles/{role}").status_code == 204
+    assert ada.at.get(f"/api/v1/members/roles/{role}").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["Admin", "Viewer"])
@@ -135,8 +137,8 @@ def test_built_in_roles_stay(ada, join, name):
     role = ada.role_called(name)
 
     for answer in (
-        ada.at.patch(f"/api/v1/roles/{role}", json={"permissions": []}),
-        ada.at.delete(f"/api/v1/roles/{role}"),
+        ada.at.patch(f"/api/v1/members/roles/{role}", json={"permissions": []}),
+        ada.at.delete(f"/api/v1/members/roles/{role}"),
         ada.at.get(f"/members/roles/{role}"),
     ):
         assert answer.status_code == 409
@@ -163,8 +165,8 @@ def test_who_is_removed_takes_no_role_along(ada, join):
 def test_every_change_is_written_down_and_told(ada, join):
     join("Max", permissions=["projects:read"])
     role = ada.role_called("Role of Max")
-    ada.at.patch(f"/api/v1/roles/{role}", json={"permissions": []})
-    ada.at.delete(f"/api/v1/roles/{role}?move_to={ada.role_called('Viewer')}")
+    ada.at.patch(f"/api/v1/members/roles/{role}", json={"permissions": []})
+    ada.at.delete(f"/api/v1/members/roles/{role}?move_to={ada.role_called('Viewer')}")
 
     with ada.at.serving():
         deeds = [row.action for row in audit.recent()]

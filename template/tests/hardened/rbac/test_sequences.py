@@ -78,10 +78,10 @@ def perform(people, deed):
         answer = me.post_role(f"Role {len(ids)}", *rest[0])
     elif what == "change":
         body = {"permissions": rest[1]}
-        answer = me.at.patch(f"/api/v1/roles/{pick(ids, rest[0])}", json=body)
+        answer = me.at.patch(f"/api/v1/members/roles/{pick(ids, rest[0])}", json=body)
     elif what == "delete":
         to = pick(ids, rest[1])
-        answer = me.at.delete(f"/api/v1/roles/{pick(ids, rest[0])}?move_to={to}")
+        answer = me.at.delete(f"/api/v1/members/roles/{pick(ids, rest[0])}?move_to={to}")
     elif what == "give":
         answer = me.put_roles(people[rest[0]], *(pick(ids, one) for one in rest[1]))
     elif what == "promote":
@@ -91,7 +91,7 @@ def perform(people, deed):
     else:
         body = {"email": "eve@elsewhere.test"}
         body["role"] = rest[0] if isinstance(rest[0], str) else pick(ids, rest[0])
-        answer = me.at.post("/api/v1/invitations", json=body)
+        answer = me.at.post("/api/v1/members/invitations", json=body)
     assert answer.status_code < 500
 
 

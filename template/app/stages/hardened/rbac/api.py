@@ -140,7 +140,7 @@ class InvitationMade(BaseModel):
     role: str = Field(description="The name of the role.")
 
 
-@api.get("/permissions")
+@api.get("/members/permissions")
 @requires("roles:read")
 @spec.validate(resp=Response(HTTP_200=PermissionsListed), tags=["roles"])
 def list_permissions():
@@ -151,7 +151,7 @@ def list_permissions():
     )
 
 
-@api.get("/roles")
+@api.get("/members/roles")
 @requires("roles:read")
 @spec.validate(resp=Response(HTTP_200=RolesListed), tags=["roles"])
 def list_roles():
@@ -159,7 +159,7 @@ def list_roles():
     return RolesListed(items=[RoleShown.model_validate(one) for one in listing.everything()])
 
 
-@api.post("/roles")
+@api.post("/members/roles")
 @requires("roles:write")
 @idempotent
 @spec.validate(resp=Response(HTTP_201=RoleShown), tags=["roles"])
@@ -170,7 +170,7 @@ def create_role(json: RoleMade):
     return shown(role, 201)
 
 
-@api.get("/roles/<uuid:role_id>")
+@api.get("/members/roles/<uuid:role_id>")
 @requires("roles:read")
 @spec.validate(resp=Response(HTTP_200=RoleShown), tags=["roles"])
 def show_role(role_id: UUID):
@@ -178,7 +178,7 @@ def show_role(role_id: UUID):
     return shown(defining.find(role_id))
 
 
-@api.patch("/roles/<uuid:role_id>")
+@api.patch("/members/roles/<uuid:role_id>")
 @requires("roles:write")
 @spec.validate(resp=Response(HTTP_200=RoleShown), tags=["roles"])
 def change_role(role_id: UUID, json: RoleChanged, headers: IfMatch):
@@ -190,7 +190,7 @@ def change_role(role_id: UUID, json: RoleChanged, headers: IfMatch):
     return shown(role)
 
 
-@api.delete("/roles/<uuid:role_id>")
+@api.delete("/members/roles/<uuid:role_id>")
 @requires("roles:write")
 @spec.validate(resp=Response("HTTP_204"), tags=["roles"])
 def delete_role(role_id: UUID, query: RoleLeaving, headers: IfMatch):
@@ -242,7 +242,7 @@ def show_access(user_id: UUID):
     )
 
 
-@api.post("/invitations")
+@api.post("/members/invitations")
 @requires("members:write")
 @throttles.invitations_by_person
 @spec.validate(resp=Response(HTTP_201=InvitationMade), tags=["people"])

@@ -206,7 +206,11 @@ def refuse_unknown(permissions: Iterable[str]) -> list[str]:
 def suggestion(name: str) -> str:
     """The permissions that somebody may have meant."""
     near = get_close_matches(name, builtin.declared(), n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else "See them all at /api/v1/permissions."
+    return (
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else "See them all at /api/v1/members/permissions."
+    )
 
 
 def free(name: str, but: Role | None = None) -> str:

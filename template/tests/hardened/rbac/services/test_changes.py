@@ -42,7 +42,7 @@ def test_a_changed_role_counts_within_a_second(owner, somebody, max_):
     assert within(1, lambda: write(max_) == 403)
 
     body = {"permissions": ["projects:read", "projects:write"]}
-    assert owner.at.patch(f"/api/v1/roles/{role}", json=body).status_code == 200
+    assert owner.at.patch(f"/api/v1/members/roles/{role}", json=body).status_code == 200
 
     assert within(1, lambda: write(max_) == 201)
 
@@ -53,7 +53,7 @@ def test_a_deleted_role_counts_within_a_second(owner, somebody, max_):
     assert within(1, lambda: write(max_) == 201)
 
     to = owner.role_called("Viewer")
-    assert owner.at.delete(f"/api/v1/roles/{role}?move_to={to}").status_code == 204
+    assert owner.at.delete(f"/api/v1/members/roles/{role}?move_to={to}").status_code == 204
 
     assert within(1, lambda: write(max_) == 403)
 
