@@ -45,7 +45,7 @@ OF_NOX = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
 # The sessions of a project that check what it is deployed with.
 INFRASTRUCTURE = ("nox", "-f", "infra/noxfile.py", "-s")
-BETWEEN = ("-s", "lint", "types", "contracts", "migrations", "tests", "journey")
+BETWEEN = ("-s", "lint", "types", "contracts", "migrations", "journey")
 LAST = ("-s", "lint", "types", "contracts", "migrations", "postgres", "processes", "journey")
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
 
@@ -94,8 +94,8 @@ def climb(session: nox.Session) -> None:
 def stage(session: nox.Session, stage: str) -> None:
     """Generate that stage and run everything that the project itself checks.
 
-    The first stage whole. A stage in between is part of the last one, which runs its tests on
-    servers and processes once more; so here it shows that it stands by itself. The last one has
+    The first stage whole. A stage in between is part of the last one, which runs its tests, too;
+    so here it shows that it stands by itself, and a browser walks through it. The last one has
     its walls in PostgreSQL, so its tests run there.
     """
     parts = {STAGES[0]: (), STAGES[-1]: LAST}.get(stage, BETWEEN)

@@ -38,7 +38,8 @@ def test_a_team_climbs_and_nothing_is_lost(name, released, tmp_path):
         if not count:
             team.run("uv run flask db upgrade")
             assert "agree" in team.run("uv run flask db check")
-        data_moves(team, tmp_path, *(["--again"] if count else []))
+        last = reached == WAYS[name][-1]
+        data_moves(team, tmp_path, *["--again"][:count], *[] if last else ["--rows-only"])
 
 
 def climbs(team: Team, reached: str, conflicts: set[str]) -> None:
@@ -83,4 +84,4 @@ def data_moves(team: Team, folder: Path, *options: str) -> None:
         PYTHONPATH=str(team.project.root),
     )
     print(said)
-    assert options or "Verified" in said
+    assert "--again" in options or "Verified" in said

@@ -1,12 +1,13 @@
 """Runs in a team's project after the climb: its data moves into four databases, row by row.
 
-    uv run python promoted.py FOLDER [--again] [--journey] [PAGE=TEXT ...]
+    uv run python promoted.py FOLDER [--again] [--rows-only] [--journey] [PAGE=TEXT ...]
 
 Compares both sides with its own eyes, not with promote's. Then it starts the four services on the
 new databases and asks them, through the gateway, whether all is well; with pages it also logs in
 as somebody from the prototype and looks for the team's rows there. With --journey a browser walks
 through the whole product, where there is a browser. With --again the data are there already, as
-the stage before left them: only what the new stage makes of them is looked at.
+the stage before left them: only what the new stage makes of them is looked at. With --rows-only
+no service is started.
 """
 
 import json
@@ -42,11 +43,13 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
 WALLED = "c.relrowsecurity AND c.relforcerowsecurity"
 WITHOUT_WALLS = f"SELECT c.relname {TENANTS} AND NOT ({WALLED})"
 WITH_WALLS = f"SELECT count(*) {TENANTS} AND {WALLED}"
-JOURNEY, AGAIN = "--journey", "--again"
+JOURNEY, AGAIN, ROWS_ONLY = "--journey", "--again", "--rows-only"
 
 
 def main(folder: str, *options: str) -> None:
-    pages = dict(option.split("=", 1) for option in options if option not in {JOURNEY, AGAIN})
+    pages = dict(
+        option.split("=", 1) for option in options if option not in {JOURNEY, AGAIN, ROWS_ONLY}
+    )
     create_app({"app_env": "development"})  # The team's models, too.
     source = f"sqlite:///{Path('instance/app.db').absolute().as_posix()}"
     with Postgres(Path(folder)) as server:
@@ -64,6 +67,8 @@ def main(folder: str, *options: str) -> None:
         compare(before, seen)
         for service, url in seen.items():
             look_at_walls(service, url)
+        if ROWS_ONLY in options:
+            return
         look(pages, "journey" if JOURNEY in options else "smoke")
 
 

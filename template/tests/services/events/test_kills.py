@@ -10,7 +10,7 @@ from tests.services.events.trial import trial
 STEPS = 5_000
 KILLS = 3
 
-pytestmark = [pytest.mark.processes, pytest.mark.postgres]
+pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.kills]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import PROJECT
 
-pytestmark = [pytest.mark.processes, pytest.mark.postgres]
+pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.kills]
 
 # Settings of whoever develops here would lead to another system.
 OF_OTHERS = ("FLASK_", "DATABASE_", "REDIS_", "SERVES", "PUBLIC_URL", "RELEASE", "ROLLOUT_")
