@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 
 import own_python
 from servers import Server, free_port, gunicorn, running
+from services import show
 
 QUIET = 10
 EACH_SECONDS = 0.5
@@ -218,16 +219,6 @@ def summed(
         ratios = [one[name] / whole["quiet"][name] for one, whole in zip(its, rounds, strict=True)]
         found[f"{name}, times quiet"] = round(median(ratios), 2)
     return found
-
-
-def show(figures: dict[str, object]) -> None:
-    for title, its in figures.items():
-        if not isinstance(its, dict):
-            print(f"{title}: {its}")
-            continue
-        print(title)
-        for name, value in its.items():
-            print(f"  {name:20} {value}")
 
 
 if __name__ == "__main__":
