@@ -11,8 +11,12 @@ from flask_limiter.util import get_remote_address
 
 
 def address() -> str:
-    """Where a request comes from. In IPv6 that's the /64: one household has all of it."""
-    text = get_remote_address()
+    """Where a request comes from, as it's counted."""
+    return counted_as(get_remote_address())
+
+
+def counted_as(text: str) -> str:
+    """How an address is counted. In IPv6 that's the /64: one household has all of it."""
     try:
         parsed = ip_address(text)
     except ValueError:

@@ -111,6 +111,19 @@ def test_a_made_up_credential_is_a_stranger(throttled, acme_here):
     assert ask(acme_here).status_code == 200
 
 
+def test_a_household_is_one_address_however_many_it_has(throttled):
+    stranger = throttled.test_client()
+
+    found = [
+        stranger.get(
+            "/t/acme/settings", environ_base={"REMOTE_ADDR": f"2001:db8::{n:x}"}, buffered=True
+        ).status_code
+        for n in range(12)
+    ]
+
+    assert 429 in found
+
+
 def test_addresses_outside_of_workspaces_are_not_counted(throttled):
     client = throttled.test_client()
 

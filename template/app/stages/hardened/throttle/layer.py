@@ -20,6 +20,7 @@ from flask import Flask
 from prometheus_client import Counter
 from werkzeug.wsgi import ClosingIterator
 
+from app.limits import counted_as
 from app.stages.hardened.throttle import edge
 from app.stages.hardened.throttle.allowances import Allowance, Allowances, of_plans
 from app.stages.hardened.throttle.buckets import Buckets, Verdict
@@ -127,7 +128,7 @@ class Throttle:
         known, plan = self.known.plan_of(digest_of(environ, slug))
         if known:
             return f"workspace:{slug}", self.allowances.of(slug, plan)
-        return f"address:{environ.get('REMOTE_ADDR', '')}", self.of_addresses
+        return f"address:{counted_as(environ.get('REMOTE_ADDR', ''))}", self.of_addresses
 
     def work(
         self,
