@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.climb.stages import REAL
 from tests.climb.test_same_version import edit_everything
 from tests.world import git
 
@@ -23,7 +24,7 @@ def test_a_stage_below_has_none_of_its_files(prototype):
 
 
 def test_a_climb_adds_the_files_of_the_stage(project):
-    project.update(stage="services").commit()
+    project.update(stage=REAL[-1]).commit()
     before = set(project.files)
 
     project.update(stage="tower")
