@@ -82,10 +82,13 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
 
 
 def empty_all_tables(app: Flask) -> None:
+    tables = [table for metadata in METADATA.values() for table in reversed(metadata.sorted_tables)]
     with as_owner(app) as connection:
-        for metadata in METADATA.values():
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+        statements = [str(table.delete().compile(connection)) for table in tables]
+        # PostgreSQL takes them in one message, which is ten times as fast.
+        together = connection.dialect.name == "postgresql"
+        for statement in ["; ".join(statements)] if together else statements:
+            connection.exec_driver_sql(statement)
 
 
 @pytest.fixture

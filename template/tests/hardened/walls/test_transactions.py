@@ -139,6 +139,39 @@ def test_a_savepoint_that_is_taken_back_takes_no_wall_along(acme):
         assert seen() == ["kept"]
 
 
+def refused() -> None:
+    """A statement that the database refuses, in a savepoint of its own."""
+    with pytest.raises(DBAPIError), db.session.begin_nested():
+        db.session.execute(text("SELECT 1/0").execution_options(**ACROSS))
+
+
+def test_a_savepoint_of_a_tenant_that_came_late_is_taken_back_after_a_failure(acme):
+    with acme.app.app_context():
+        db.session.execute(SETTING)
+        enter(acme.tenant)
+        refused()
+        db.session.add(Project(name="kept", created_by=acme.user_id))
+        refused()
+        db.session.commit()
+        assert seen() == ["kept"]
+
+
+def test_who_came_late_is_forgotten_with_the_transaction(narrow):
+    """The connection is reused, and what is taken back there must not end the transaction."""
+    hooli, umbrella = narrow
+    with hooli.app.app_context():
+        db.session.execute(SETTING)
+        enter(hooli.tenant)
+        assert seen() == ["hooli"]
+        db.session.rollback()
+
+    with umbrella.serving():
+        db.session.add(Project(name="kept", created_by=umbrella.user_id))
+        refused()
+        db.session.commit()
+        assert sorted(seen()) == ["kept", "umbrella"]
+
+
 def test_one_transaction_serves_one_tenant(acme, initech):
     with acme.serving():
         connection = db.session.connection()

@@ -83,7 +83,7 @@ def tenant_here() -> UUID | None:
 def begin(connection: Connection) -> None:
     """Begin a transaction: the tenant's, or nobody's, in which only shared rows are visible."""
     tenant_id = tenant_here()
-    connection.info[HERE] = None
+    forget(connection)
     if tenant_id is None:
         say(connection, "BEGIN")
     else:
@@ -93,9 +93,14 @@ def begin(connection: Connection) -> None:
 def begin_reading(connection: Connection) -> None:
     """A reader has no transactions, but a tenant's rows are seen in one only."""
     tenant_id = tenant_here()
-    connection.info[HERE] = None
+    forget(connection)
     if tenant_id is not None:
         enter(connection, tenant_id, "BEGIN; ")
+
+
+def forget(connection: Connection) -> None:
+    connection.info[HERE] = None
+    connection.info.pop(LATE, None)
 
 
 def keep_to_the_tenant(connection: Connection, *_statement: Any) -> None:
@@ -109,6 +114,8 @@ def keep_to_the_tenant(connection: Connection, *_statement: Any) -> None:
             "A transaction serves one tenant: commit, or use `with serving(tenant):`."
         )
     raw: Any = connection.connection.dbapi_connection
+    if raw.pgconn.transaction_status == TransactionStatus.INERROR:
+        return  # All that it understands is the way back.
     enter(connection, tenant_id, "" if in_transaction(raw) else "BEGIN; ")
     connection.info[LATE] = True
 
