@@ -268,17 +268,18 @@ class Auth(Server):
 
 
 @pytest.mark.processes
-def test_all_processes_of_gunicorn_count_as_one(tmp_path):
+def test_all_processes_of_gunicorn_count_as_one(tmp_path, auth_database_url):
     """Whichever answers the scrape; also after all of them were replaced (SIGHUP)."""
-    url = f"sqlite:///{tmp_path / 'auth.db'}"
-    app = build(url, tmp_path)
+    app = build(auth_database_url, tmp_path)
     migrate.upgrade(app)
     close_connections(app)
-    server = Auth(tmp_path, url)
+    server = Auth(tmp_path, auth_database_url)
     try:
         server.wait_until_it_serves()
-        first = server.ask(60)
+        first = server.wait_for(lambda: some if len(some := server.ask(60)) > 1 else None)
+        asked = server.said.count('"path": "/slow"')
         totals = {server.counted() for _ in range(6)}
+        assert totals == {asked}
         server.hang_up()
         server.wait_for(lambda: not server.ask(12) & first)
         asked = server.said.count('"path": "/slow"')
@@ -286,6 +287,4 @@ def test_all_processes_of_gunicorn_count_as_one(tmp_path):
     finally:
         server.stop()
 
-    assert len(first) > 1
-    assert totals == {60}
     assert after == asked

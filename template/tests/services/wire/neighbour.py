@@ -18,9 +18,12 @@ from werkzeug.serving import make_server
 
 from app import auth, create_app, migrate
 from app.db import close_connections
+from app.dev.postgres import Postgres
 from app.stages.services import keys
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, serving
+from tests.conftest import build
+from tests.databases import make_database
 from tests.ops.server import Server
 from tests.world import found
 
@@ -39,10 +42,9 @@ class Auth(Server):
 
 
 @contextmanager
-def two_services(folder: Path) -> Iterator[tuple[Flask, Auth, Tenant]]:
-    """The product, auth, and a tenant that both know."""
-    url = f"sqlite:///{folder / 'auth.db'}"
-    whole = create_app({"app_env": "testing", "database_url": url})
+def two_services(folder: Path, url: str) -> Iterator[tuple[Flask, Auth, Tenant]]:
+    """The product, auth with an empty database, and a tenant that both know."""
+    whole = build(url, folder)
     migrate.upgrade(whole)
     tenant = found(whole, "acme", "Acme", "ada@acme.test", "Ada").tenant
     product = {"app_env": "testing", "serves": "features", "signing_keys": [keys.new_key()]}
@@ -68,8 +70,10 @@ def two_services(folder: Path) -> Iterator[tuple[Flask, Auth, Tenant]]:
 
 def what_a_question_costs(times: int = 500) -> str:
     """How long one question takes, over a kept connection to a gunicorn on this machine."""
-    with TemporaryDirectory() as folder, two_services(Path(folder)) as (app, _server, tenant):
-        asked = measure(app, tenant, times)
+    with TemporaryDirectory() as name, Postgres(Path(name) / "postgres") as postgres:
+        url = make_database(postgres.url("postgres"), "auth")
+        with two_services(Path(name), url) as (app, _server, tenant):
+            asked = measure(app, tenant, times)
     cuts = quantiles(asked, n=100)
     return f"{times} questions: median {cuts[49]:.2f} ms, p95 {cuts[94]:.2f}, p99 {cuts[98]:.2f}"
 

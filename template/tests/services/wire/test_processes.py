@@ -17,8 +17,8 @@ pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def services(tmp_path):
-    with two_services(tmp_path) as made:
+def services(tmp_path, auth_database_url):
+    with two_services(tmp_path, auth_database_url) as made:
         yield made
 
 

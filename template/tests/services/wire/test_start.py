@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app import create_app, migrate
+from app import migrate
 from app.db import close_connections
+from tests.conftest import build
 from tests.services.wire.neighbour import Auth
 
 pytestmark = pytest.mark.processes
@@ -29,15 +30,16 @@ class Publisher(BaseHTTPRequestHandler):
         """Tests are quiet."""
 
 
-def test_keys_are_fetched_at_the_start_and_a_late_neighbour_is_waited_for(tmp_path):
-    url = f"sqlite:///{tmp_path / 'auth.db'}"
-    whole = create_app({"app_env": "testing", "database_url": url})
+def test_keys_are_fetched_at_the_start_and_a_late_neighbour_is_waited_for(
+    tmp_path, auth_database_url
+):
+    whole = build(auth_database_url, tmp_path)
     migrate.upgrade(whole)
     close_connections(whole)
     late = ThreadingHTTPServer(("127.0.0.1", 0), Publisher)
     threading.Thread(target=late.serve_forever, args=(0.05,), daemon=True).start()
 
-    server = Auth(tmp_path, url, f"http://127.0.0.1:{late.server_port}")
+    server = Auth(tmp_path, auth_database_url, f"http://127.0.0.1:{late.server_port}")
     try:
         deadline = time.monotonic() + 60
         while len(Publisher.asked) < 3:
