@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from uuid import UUID
 
-from flask import abort
+from flask import abort, current_app
 from sqlalchemy import func, select
 
 from app import audit, events
@@ -124,6 +124,8 @@ def delete(role: Role, move_to: UUID | None = None) -> None:
     standing.demand(standing.of("member", role.kept))
     if move_to is not None:
         move(people, invitations, keep(find(move_to)), role)
+    for follow in current_app.extensions.get("role_deleted", ()):
+        follow(role, move_to)
     db.session.delete(role)
     audit.note("role.deleted", role.id, name=role.name, moved_to=move_to)
     events.publish("auth.role_deleted", role=role.id, moved_to=move_to)

@@ -19,11 +19,12 @@ from sqlalchemy import select
 from app import audit
 from app.actor import act_for
 from app.auth import emails, invitations, passwords
+from app.auth.members import hold_the_door
 from app.auth.models import Membership, Organisation, User
 from app.auth.panels import Panel, add_panel
 from app.db import db
 from app.errors import NotAllowed, Refused
-from app.stages.hardened.signin import ceremonies, oidc, sessions
+from app.stages.hardened.signin import ceremonies, mapping, oidc, sessions
 from app.stages.hardened.signin.fetching import ProviderRefused
 from app.stages.hardened.signin.models import Sso, SsoLink
 from app.stages.services import identity_changes
@@ -31,7 +32,6 @@ from app.tenancy import current_tenant, enter, root_url
 
 log = structlog.get_logger()
 
-ROLES = ("member", "owner")
 FLOW, LINK = "sso", "sso link"
 
 
@@ -43,6 +43,18 @@ class NoSignOn(Refused):
 
     def __init__(self) -> None:
         super().__init__("No workspace with this address has a single sign-on.")
+
+
+class NotReady(Refused):
+    """A provider's secret isn't here: an archive, from which the workspace came, has none."""
+
+    title = "Single sign-on isn't ready"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An owner has to enter the client secret again: Settings, Single sign-on.",
+            hint="An owner with a second factor or a passkey gets in without it.",
+        )
 
 
 class AnotherLogIn(Refused):
@@ -71,10 +83,17 @@ class Person:
     email: str
     email_verified: bool
     name: str
-    role: str
+    # Owner, member and ids of roles, as the claim maps to them.
+    given: list[str]
+
+    @property
+    def role(self) -> str:
+        """What the membership says. Nobody is an owner unless a value says so by name."""
+        return "owner" if "owner" in self.given else "member"
 
 
 def init_app(app: Flask) -> None:
+    mapping.init_app(app)
     add_panel(
         app, "log_in", Panel("", "", "Log in with your company", "signin.sso", icon="building")
     )
@@ -107,6 +126,8 @@ def begin(slug: str, target: str) -> tuple[str, str]:
     sso = db.session.scalars(found.where(Organisation.slug == slug)).one_or_none()
     if sso is None:
         raise NoSignOn
+    if not sso.client_secret:
+        raise NotReady
     nonce, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     state = ceremonies.begin(
         FLOW,
@@ -145,7 +166,7 @@ def person_of(flow: dict[str, Any], code: str, issuer: str) -> tuple[Sso, Person
         # Only the JSON value itself: the text "false" would be true.
         email_verified=claims.get("email_verified") is True,
         name=name_in(claims),
-        role=role_in(sso, claims),
+        given=mapping.given_by(sso, claims),
     )
 
 
@@ -158,26 +179,6 @@ def name_in(claims: dict[str, Any]) -> str:
     """The name, on one line and without addresses, as everywhere names are."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text_in(claims, "name")).split())
     return "" if "://" in text or "www." in text.lower() else text[:80]
-
-
-def role_in(sso: Sso, claims: dict[str, Any]) -> str:
-    """The role that the claim maps to. Nobody is an owner unless a value says so by name."""
-    told = claims.get(sso.role_claim) if sso.role_claim else None
-    values = [told] if isinstance(told, str) else told if isinstance(told, list) else []
-    mapped = mapping_of(sso.role_map)
-    roles = {mapped[one] for one in values if isinstance(one, str) and one in mapped}
-    return "owner" if "owner" in roles else "member"
-
-
-def mapping_of(text: str) -> dict[str, str]:
-    """`value = role`, a line each. Raises ValueError with words for people."""
-    found = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        value, sign, role = line.rpartition("=")
-        if not sign or not value.strip() or role.strip() not in ROLES:
-            raise ValueError(f"“{line}” isn't like: admins = owner")
-        found[value.strip()] = role.strip()
-    return found
 
 
 def domains_of(text: str) -> list[str]:
@@ -249,8 +250,19 @@ def connect(sso: Sso, person: Person, user: User) -> None:
     )
     db.session.flush()
     if db.session.get(Membership, (sso.tenant_id, user.id)) is None:
-        invitations.admit(user, person.role)
+        admit(person, user)
     audit.note("sso.connected", user.id, issuer=person.issuer)
+
+
+def admit(person: Person, user: User) -> None:
+    """Let somebody new in, as what the claim gives. No role is deleted meanwhile."""
+    hold_the_door(current_tenant().id)
+    if mapping.gives_nothing(person.given):
+        raise NotLetIn(
+            "Your provider gives you a role that this workspace doesn't have any more.",
+            hint="Ask an owner to look at Settings, Single sign-on.",
+        )
+    mapping.put(invitations.admit(user, person.role), person.given)
 
 
 def wait_for_owner_of(sso: Sso, person: Person) -> str:
@@ -261,7 +273,7 @@ def wait_for_owner_of(sso: Sso, person: Person) -> str:
         issuer=person.issuer,
         subject=person.subject,
         email=person.email,
-        role=person.role,
+        given=person.given,
     )
 
 
@@ -281,7 +293,7 @@ def connect_oneself(key: str) -> str:
         raise AnotherLogIn("The workspace changed its single sign-on meanwhile. Begin again.")
     organisation = db.session.get_one(Organisation, sso.tenant_id)
     enter(organisation.as_tenant())
-    person = Person(sso.issuer, waiting["subject"], user.email, True, "", waiting["role"])
+    person = Person(sso.issuer, waiting["subject"], user.email, True, "", waiting["given"])
     connect(sso, person, user)
     return organisation.slug
 
@@ -301,6 +313,8 @@ def change(
         raise LocksEverybodyOut(
             "Log in by single sign-on yourself, or with a second factor, then close the other ways."
         )
+    role_map = mapping.kept(role_map)
+    mapping.demand(role_map)
     oidc.metadata_of(issuer)
     tenant_id = current_tenant().id
     sso = db.session.get(Sso, tenant_id)

@@ -10,6 +10,7 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from app.access import requires
 from app.db import db
 from app.forms import Form, stripped
+from app.stages.hardened.signin import mapping
 from app.stages.hardened.signin import sso as kept
 from app.stages.hardened.signin.blueprint import bp
 from app.stages.hardened.signin.fetching import ProviderRefused, refuse_address
@@ -43,6 +44,8 @@ class SsoForm(Form):
     def __init__(self, known: Sso | None, **kwargs: Any) -> None:
         super().__init__(obj=known, **kwargs)
         self.known = known
+        if known and not self.is_submitted():
+            self.role_map.data = mapping.shown(known.role_map)
 
     def validate_issuer(self, field: StringField) -> None:
         try:
@@ -51,7 +54,7 @@ class SsoForm(Form):
             raise ValidationError(str(refusal)) from None
 
     def validate_client_secret(self, field: PasswordField) -> None:
-        if not field.data and self.known is None:
+        if not field.data and not (self.known and self.known.client_secret):
             raise ValidationError("Enter the client secret.")
 
     def validate_domains(self, field: StringField) -> None:
@@ -61,7 +64,7 @@ class SsoForm(Form):
 
     def validate_role_map(self, field: TextAreaField) -> None:
         try:
-            kept.mapping_of(field.data)
+            mapping.kept(field.data)
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
