@@ -24,12 +24,15 @@ from app.db import db, now
 from app.errors import Refused
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle.models import Operation
+from app.stages.hardened.moving.models import Move
 
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=20)
 RENEWED_EVERY = 4.0
 SEP = "|"
+# What takes rows away, or puts others in their place.
+REPLACING = ("delete", "restore")
 
 
 class InTheWay(Refused):
@@ -68,7 +71,7 @@ def begin(
         if (found := with_key(key)) is not None:
             refuse_another(found, kind, asked)
             return found.id
-        refuse_what_is_moved(tenant_id, slug)
+        refuse_what_is_moved(kind, tenant_id, slug)
         operation = Operation(
             kind=kind,
             tenant_id=tenant_id,
@@ -95,9 +98,17 @@ def begin(
     raise InTheWay(f"Something else began for {slug} at the same moment. Run it again.")
 
 
-def refuse_what_is_moved(tenant_id: UUID, slug: str) -> None:
+def refuse_what_is_moved(kind: str, tenant_id: UUID, slug: str) -> None:
+    """Raises `InTheWay` while rows are on their way, or go along to where they came from."""
     if catalog.entry_of(tenant_id).state == "moving":
         raise InTheWay(f"{slug} is being moved.", hint="See how far that is: flask tenant moves")
+    open_ones = select(Move.service).where(Move.tenant_id == tenant_id, Move.open_key.is_not(None))
+    if kind in REPLACING and (service := db.session.scalars(open_ones).first()):
+        raise InTheWay(
+            f"A move of {slug} isn't at its end: what is done to its {service} would go along to "
+            "where they came from.",
+            hint=f"End it first: flask tenant move {slug} --finish --service {service}",
+        )
 
 
 def with_key(key: str) -> Operation | None:

@@ -39,7 +39,8 @@ def export_command(slug: str, file: Path | None, operator: str) -> None:
     """Write everything of one tenant into an archive: a zip that `import` and `restore` read.
 
     Each database is read as of one moment. People are in it with their addresses, names and roles,
-    never with a password's hash. Encrypted columns stay encrypted with this installation's keys.
+    API keys with their names; never a password's or a key's hash. Encrypted
+    columns stay encrypted with this installation's keys.
     """
     with plain_refusals():
         found = find(slug)
@@ -81,6 +82,15 @@ def import_command(file: Path, trust: tuple[str, ...], operator: str) -> None:
             f"{people['other_ids']} people have other ids here than where it comes from: rows that "
             "name them show “A former member”."
         )
+    if people["fewer_roles"]:
+        click.echo(
+            "An invitation is into one role. Give these their other roles once they have come: "
+            f"{', '.join(people['fewer_roles'])}"
+        )
+    if done.proof["keys"]:
+        click.echo(f"{done.proof['keys']} API keys don't work here: keys.ndjson names them.")
+    if done.proof["sign_on"]:
+        click.echo("Its single sign-on waits for its client secret: Settings, Single sign-on.")
 
 
 @cli.command("restore")
@@ -95,7 +105,7 @@ def restore_command(
     """Put a tenant back as an archive has it: its rows of every service are replaced.
 
     Nobody gets at its rows meanwhile, and it's exported first, so that a restore can be taken
-    back. Its people and their roles stay as they are now.
+    back. Its people, roles and rules of signing in stay as they are now.
     """
     with plain_refusals():
         found = find(slug)

@@ -1,4 +1,4 @@
-"""Export: all rows of one tenant, and who belongs to it, into an archive.
+"""Export: all rows of one tenant, and who may do what in it, into an archive.
 
 Each database is read in one transaction that sees one state of it (REPEATABLE READ), as the owner
 at work: an export must have every row of the tenant, also those that a policy of the team's hides
@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import select
 
 from app import stage
-from app.auth.models import Membership, Organisation, User
+from app.auth.models import Organisation
 from app.db import db, now
 from app.stages.hardened.lifecycle import places
-from app.stages.hardened.lifecycle.archive.files import PEOPLE, Manifest, Writer, name_of
+from app.stages.hardened.lifecycle.archive import access
+from app.stages.hardened.lifecycle.archive.files import Manifest, Writer, name_of
 from app.stages.hardened.lifecycle.database import Database
 
 Progress = Callable[[int, int, str], None]
@@ -27,12 +27,10 @@ def export(organisation: Organisation, path: Path, progress: Progress) -> Manife
     """Write a tenant's archive; a file that was there is replaced once the new one is whole."""
     tenant_id = organisation.id
     manifest = manifest_of(organisation)
-    people = list(people_of(tenant_id))
     db.session.rollback()  # No transaction of auth's waits meanwhile.
     with places.opened(tenant_id) as databases, Writer(path, manifest) as archive:
         total = sum(count(place, database, tenant_id) for place, database in databases)
-        archive.add(PEOPLE, people)
-        done = 0
+        done = access.export(archive, tenant_id)
         for place, database in databases:
             with database.transaction(snapshot=True):
                 for package in place.packages:
@@ -70,15 +68,3 @@ def manifest_of(organisation: Organisation) -> Manifest:
         exported_at=now().isoformat(),
         migrations={},
     )
-
-
-def people_of(tenant_id: UUID) -> Iterator[dict[str, Any]]:
-    """Who belongs to a tenant, as an archive tells it."""
-    statement = (
-        select(User.id, User.email, User.name, Membership.role)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.tenant_id == tenant_id)
-        .order_by(User.email_norm)
-    )
-    for row in db.session.execute(statement):
-        yield {"id": str(row.id), "email": row.email, "name": row.name, "role": row.role}

@@ -2,7 +2,8 @@
 
     manifest.json      what this is, of whom, at which migrations; each file's rows and SHA-256
     manifest.jws       the manifest's SHA-256, signed by the service that exported it
-    people.ndjson      who belongs to the workspace: address, name, role, id
+    people.ndjson      who belongs to the workspace: address, name, roles, id
+    invitations.ndjson who is invited, keys.ndjson which API keys there were: facts, no secrets
     rows/<package>/<table>.ndjson   a JSON object a row, each value as PostgreSQL writes it, or null
 
 Reading checks all of it before a row is used: what was damaged or changed is refused.
@@ -20,10 +21,11 @@ import orjson
 
 from app.errors import Refused
 from app.stages.hardened.lifecycle import signing
+from app.stages.hardened.lifecycle.archive.covers import FACTS, MANIFEST
 
 FORMAT = 1
 KIND = "stagecoach-tenant-archive"
-MANIFEST, SIGNATURE, PEOPLE = "manifest.json", "manifest.jws", "people.ndjson"
+SIGNATURE = "manifest.jws"
 LONGEST_MANIFEST = 10_000_000
 SAME_MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -61,12 +63,12 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """How many rows of tables there are, people aside."""
-        return sum(file.rows for name, file in self.files.items() if name != PEOPLE)
+        """How many rows of tables there are, people and keys aside."""
+        return sum(file.rows for name, file in self.files.items() if name not in FACTS)
 
     def checksums(self) -> dict[str, str]:
         """The checksum of each table's rows: equal for equal rows."""
-        return {name: file.sha256 for name, file in self.files.items() if name != PEOPLE}
+        return {name: file.sha256 for name, file in self.files.items() if name not in FACTS}
 
     def as_json(self) -> bytes:
         return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
@@ -203,14 +205,14 @@ class Reader:
             raise BadArchive(f"{self.path} is damaged at {name}: {error}.") from None
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """The rows of a file."""
-        for line in self.lines(name):
+        """The rows of a file; none if the archive hasn't got it."""
+        for line in self.lines(name) if name in self.manifest.files else ():
             yield orjson.loads(line)
 
     def tables(self) -> Iterator[tuple[str, str, str]]:
         """The package and the table of each file of rows, and the file's name."""
         for name in self.manifest.files:
-            if name != PEOPLE:
+            if name not in FACTS:
                 _, package, table = name.split("/")
                 yield package, table.removesuffix(".ndjson"), name
 

@@ -13,7 +13,8 @@ from app.db import db
 from app.errors import Refused
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle import fences, places
-from app.stages.hardened.lifecycle.archive import exporting, people, writing
+from app.stages.hardened.lifecycle.archive import access, exporting, people, writing
+from app.stages.hardened.lifecycle.archive.covers import KEYS
 from app.stages.hardened.lifecycle.archive.files import Manifest, Reader
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.running import Step, Work, kind, note, note_in_tenant
@@ -73,6 +74,7 @@ def check(work: Work) -> None:
     with archive_of(work) as archive, places.opened(work.tenant_id) as databases:
         refuse_known(archive)
         writing.refuse_unfit(archive, databases)
+        access.refuse_unfit(archive)
         for place, database in databases:
             refuse_rows(work.tenant_id, place, database)
         work.keep(signer=archive.signer, rows=archive.manifest.rows)
@@ -121,6 +123,13 @@ def put_rows(work: Work) -> None:
     work.keep(written=rows)
 
 
+def put_access(work: Work) -> None:
+    """Roles, rules of signing in and single sign-on, before anybody is there."""
+    with archive_of(work) as archive:
+        work.keep(written=work.evidence["written"] + access.put(archive))
+        work.keep(keys=sum(1 for _ in archive.rows(KEYS)), sign_on=access.has_sign_on(archive))
+
+
 def let_people_in(work: Work) -> None:
     """Match people by their confirmed address; invite the others."""
     with archive_of(work) as archive:
@@ -144,6 +153,7 @@ kind(
     Step("check", "Checking the archive", check),
     Step("reserve", "Making the workspace, closed as yet", reserve),
     Step("rows", "Writing its rows", put_rows),
+    Step("access", "Writing its roles and rules", put_access),
     Step("people", "Letting its people in", let_people_in),
     Step("open", "Opening it", open_imported),
 )

@@ -15,25 +15,18 @@ from app import audit
 from app.actor import actor_id
 from app.auth.models import Organisation
 from app.db import db, now
-from app.errors import Refused
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog.models import PlacementRow
 from app.stages.hardened.lifecycle import fences, places, signing
 from app.stages.hardened.lifecycle.archive import exporting
 from app.stages.hardened.lifecycle.archive.operations import place_for, told
-from app.stages.hardened.lifecycle.deletion import memory, rows, scan, stores
+from app.stages.hardened.lifecycle.deletion import memory, rows, scan, stores, targets
+from app.stages.hardened.lifecycle.deletion.scan import StillThere
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.running import Step, Work, kind, note_in_tenant
-from app.stages.hardened.silos import create as silos
 from app.stages.services import identity_changes
 
 KIND = "stagecoach-deletion-certificate"
-
-
-class StillThere(Refused):
-    """The scan has found something of the tenant."""
-
-    title = "Something of the workspace is still there"
 
 
 def close(work: Work) -> None:
@@ -96,18 +89,14 @@ def forget(work: Work) -> None:
         work.keep(forgotten=memory.forget(redis, memory.names_of(work.tenant_id)))
 
 
-def drop_silos(work: Work) -> None:
-    from app.stages.hardened.lifecycle.creating import admin_url
-
-    gone = []
+def let_go(work: Work) -> None:
+    """Drop its silos, and let go of places that aren't ours to drop."""
+    found: dict[str, list[str]] = {"dropped": [], "released": []}
     for service in places.PACKAGES:
         target = catalog.place_of(work.tenant_id, service).target
-        if target is None:
-            continue
-        if target.kind == "silo":
-            silos.drop(admin_url(), service, work.tenant_id)
-        gone.append(target.name)
-    work.keep(targets=gone)
+        if target is not None:
+            found[targets.let_go(service, target, work.tenant_id)].append(target.name)
+    work.keep(**found)
 
 
 def bury(work: Work) -> None:
@@ -124,7 +113,7 @@ def bury(work: Work) -> None:
         catalog.set_state(tenant, "deleted", reason=f"deleted by {work.operator}")
         catalog.forget_placements(tenant)
     db.session.flush()
-    for name in {*names, *work.evidence["targets"]} - {""}:
+    for name in {*names, *work.evidence["dropped"], *work.evidence["released"]} - {""}:
         catalog.remove_target(name)
     db.session.commit()
     with stores.opened(work.tenant_id) as databases:
@@ -177,7 +166,8 @@ def certify(work: Work) -> None:
         "before": proof["before"],
         "after": proof["after"],
         "scan": proof["scanned"],
-        "databases_dropped": proof["targets"],
+        "databases_dropped": proof["dropped"],
+        "places_released": proof["released"],
         "last_export": proof.get("export", {}).get("file", "none"),
     }
     work.keep(certificate=signing.sign(KIND, said))
@@ -212,7 +202,7 @@ kind(
     Step("count", "Counting what there is", count),
     Step("rows", "Deleting its rows", delete_rows),
     Step("redis", "Forgetting it in Redis", forget),
-    Step("silos", "Dropping its databases", drop_silos),
+    Step("silos", "Dropping its databases", let_go),
     Step("auth", "Deleting what auth knows of it", bury),
     Step("scan", "Looking everywhere for what is left", look),
     Step("certificate", "Signing the certificate", certify),

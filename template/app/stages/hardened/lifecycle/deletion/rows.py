@@ -12,8 +12,12 @@ from psycopg import sql
 from app.stages.hardened.lifecycle.database import TENANT, Database, columns_of
 
 BATCH = 5_000
-# What outlives a tenant: what was done to it, and that it was there.
-KEPT = ("shared_audit", "auth_operations", "auth_catalog")
+# What outlives a tenant, each with the reason; `scan` looks past these and nothing else.
+KEPT = {
+    "shared_audit": "what was done to the workspace, and by whom, is to be known afterwards",
+    "auth_operations": "the deletion's own record, with the certificate",
+    "auth_catalog": "that it was here and is deleted, so that nobody makes it again in its name",
+}
 Progress = Callable[[int, str], None]
 
 

@@ -13,18 +13,13 @@ from uuid import UUID
 from flask import current_app
 from psycopg import sql
 
+from app.errors import Refused
 from app.stages.hardened.lifecycle.database import Database
 from app.stages.hardened.lifecycle.deletion import memory
+from app.stages.hardened.lifecycle.deletion.rows import KEPT
 
-# What may name a tenant that is gone: what was done to it, and that it was there.
-SURVIVES = frozenset(
-    {
-        "public.shared_audit",
-        "public.auth_operations",
-        "public.auth_catalog",
-        "hardened.placements",
-    }
-)
+# What may name a tenant that is gone: what is kept, and the fence that lets nobody in.
+SURVIVES = frozenset({*(f"public.{table}" for table in KEPT), "hardened.placements"})
 TABLES = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -36,6 +31,12 @@ UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname ~* %s
 """
 LARGEST_FILE = 256 * 1024 * 1024
 Progress = Callable[[str], None]
+
+
+class StillThere(Refused):
+    """The scan has found something of the tenant."""
+
+    title = "Something of the workspace is still there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,24 @@ def scan(
     tables, rows = 0, 0
     hits: list[Hit] = []
     kept: list[Hit] = []
+    pattern = pattern_of(needles)
     for name, database in databases.items():
-        pattern = pattern_of(needles)
-        for schema, table in database.rows(TABLES):
-            progress(f"{name}: {schema}.{table}")
-            count, total = look(database, schema, table, pattern)
+        for table, count, total in in_tables(database, pattern):
+            progress(f"{name}: {table}")
             tables, rows = tables + 1, rows + total
             if count:
-                survives = f"{schema}.{table}" in SURVIVES
-                (kept if survives else hits).append(Hit(name, f"{schema}.{table}", count))
+                (kept if table in SURVIVES else hits).append(Hit(name, table, count))
         for (what,) in database.rows(NAMES, pattern, pattern):
             hits.append(Hit(name, what, 1))
     keys = look_in_redis(needles, hits)
     files = look_in_files(needles, leave, hits)
     return Looked(tables, rows, keys, files, hits, kept)
+
+
+def in_tables(database: Database, pattern: str) -> Iterator[tuple[str, int, int]]:
+    """Each table of a database, in how many of its rows it stands, and how many there are."""
+    for schema, table in database.rows(TABLES):
+        yield f"{schema}.{table}", *look(database, schema, table, pattern)
 
 
 def pattern_of(needles: tuple[bytes, ...]) -> str:
