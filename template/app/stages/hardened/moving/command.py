@@ -184,7 +184,10 @@ def row_of(move: Move, kept: int | None) -> dict[str, Any]:
 def warning_of(move: Move, kept: int | None) -> str:
     """What somebody should do something about."""
     if move.is_open and move.doing in {"fencing", "activating"}:
-        return "its switch was cut short: the workspace may be fenced. Run the move again now."
+        return (
+            "it's in its switch, or that was cut short: then auth's worker decides it within "
+            "seconds. If this stays, run the move again."
+        )
     if kept is None:
         return "a server doesn't answer, so nobody knows what it keeps for this move."
     if kept > MUCH:

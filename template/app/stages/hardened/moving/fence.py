@@ -61,6 +61,15 @@ def change_from_fenced(
     return connection.execute(FROM_FENCED, values).rowcount == 1
 
 
+def is_ours(connection: psycopg.Connection, tenant_id: UUID, epoch: int) -> bool:
+    """Whether a fence is still of this attempt; within a transaction, until that ends."""
+    asked = (
+        "SELECT FROM hardened.placements WHERE tenant_id = %s AND epoch = %s AND state = 'fenced' "
+        "FOR UPDATE"
+    )
+    return connection.execute(asked, (tenant_id, epoch)).fetchone() is not None
+
+
 def fence(
     connection: psycopg.Connection, tenant_id: UUID, epoch: int, mark: UUID, patience: float
 ) -> tuple[int, float]:

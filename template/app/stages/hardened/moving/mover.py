@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
 
-from app.columns import new_id
+from app.columns import new_id, now
 from app.stages.hardened.moving import fence, replication, work
 from app.stages.hardened.moving.comparing import compare, differing
 from app.stages.hardened.moving.errors import CannotMove, NotTheSame, TooSlow, Undecided
@@ -40,6 +41,8 @@ BACK = ("check", "switch", "turn")
 PATIENCE_SECONDS = 60.0
 # Writers wait for three seconds before they say that the workspace is being moved.
 LONGEST_SWITCH_SECONDS = 2.5
+# Until when a mover goes on with a switch: one that is there long afterwards is stuck.
+GIVES_UP = "gives_up_at"
 # The last look before the fence: what changed since the one before is soon looked through.
 FEW = 200
 ROUNDS = 20
@@ -217,6 +220,7 @@ class Mover:
             times.note("handed_over_ms")
             self.reached("placed")
             self.leave(source)
+            self.notes.evidence.pop(GIVES_UP, None)
             self.notes.evidence["switch"] = {
                 "read_only_ms": ms(times.last - times.began),
                 **times.parts,
@@ -300,7 +304,9 @@ class Mover:
         known = (self.notes.known_epoch, self.notes.epoch)
         epoch = max(*known, fence.epoch_in(source, tenant), fence.epoch_in(target, tenant)) + 1
         self.notes.epoch = epoch
-        self.notes.write(epoch=epoch, doing="fencing")
+        until = now() + timedelta(seconds=self.patience + self.longest)
+        self.notes.evidence[GIVES_UP] = until.isoformat()
+        self.notes.write(epoch=epoch, doing="fencing", evidence=self.notes.evidence)
         fence.put(target, tenant, epoch, "fenced")
 
     def catch_up(self, target: psycopg.Connection, mark: UUID, times: "Times") -> None:
@@ -355,9 +361,18 @@ class Mover:
         with source.transaction():
             # With it, all that sweeps did until now can be read from the slot.
             source.execute("SET LOCAL synchronous_commit = on")
+            self.refuse_given_up(source)
             work.park(source, tables, tenant)
         add(suspects, self.changed(source, changes))
         return work.carry(source, target, tables, tenant, add(waiting, suspects))
+
+    def refuse_given_up(self, source: psycopg.Connection) -> None:
+        """Raises if the fence isn't ours any more: the source serves, and its jobs are its own."""
+        if not fence.is_ours(source, self.route.tenant_id, self.notes.epoch):
+            raise Undecided(
+                "Somebody gave this attempt up meanwhile; the workspace stays where it was.",
+                hint="Run this again.",
+            )
 
     def activate(self, target: psycopg.Connection) -> None:
         """The decision: from here on the target serves."""

@@ -313,9 +313,9 @@ def change(
         raise LocksEverybodyOut(
             "Log in by single sign-on yourself, or with a second factor, then close the other ways."
         )
+    oidc.metadata_of(issuer)
     role_map = mapping.kept(role_map)
     mapping.demand(role_map)
-    oidc.metadata_of(issuer)
     tenant_id = current_tenant().id
     sso = db.session.get(Sso, tenant_id)
     if sso is None:
