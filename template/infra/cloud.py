@@ -34,6 +34,7 @@ MADE = (
     "SECRET_KEY",
     "ENCRYPTION_KEYS",
     "SIGNING_KEYS",
+    "SILO_SECRET",
 )
 Settings = dict[str, str]
 Secrets = dict[str, Settings]
@@ -125,8 +126,8 @@ def completed(before: Secrets, given: Settings, outputs: Mapping[str, Any]) -> S
     """The secrets with all their settings; what is only for a person to know is named first."""
     shared = {name: the_one(name, before) for name in SHARED} | given
     known = {
-        service: before[service] | {name: value for name, value in shared.items() if value}
-        for service in outputs["secret_settings"]
+        service: before[service] | {name: shared[name] for name in names if shared.get(name)}
+        for service, names in outputs["secret_settings"].items()
     }
     lacking = {
         service: sorted(set(names) - set(known[service]))
@@ -175,6 +176,7 @@ def makers(outputs: Mapping[str, Any]) -> dict[str, Callable[[str], str]]:
         "SECRET_KEY": lambda _: secrets.token_urlsafe(32),
         "ENCRYPTION_KEYS": lambda _: encryption,
         "SIGNING_KEYS": lambda service: signing_of[service],
+        "SILO_SECRET": lambda _: secrets.token_urlsafe(32),
     }
 
 
@@ -391,6 +393,8 @@ def values(outputs: dict[str, Any], _wish: argparse.Namespace) -> None:
             "redis": {"to": inside},
         },
     }
+    if administrators := sorted(one for one in optional if one.endswith("_ADMIN_DATABASE_URL")):
+        found["tenants"] = {"keys": administrators}
     print(json.dumps(found, indent=2))
 
 

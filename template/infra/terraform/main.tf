@@ -23,8 +23,12 @@ locals {
     for service in local.services : service => toset(concat(
       ["DATABASE_URL", "MIGRATIONS_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "SIGNING_KEYS", "SMTP_URL"],
       var.stripe ? ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"] : [],
+      flatten([for stage in local.stages : lookup(stage, service, [])]),
+      tolist(lookup(var.further_secrets, service, [])),
     ))
   }
+  # What later stages add, by service.
+  stages = [for file in sort(fileset("${path.module}/stages", "*.json")) : jsondecode(file("${path.module}/stages/${file}"))]
 }
 
 # --- Keys: one for what is stored, one for secrets, one that AWS' own services use ---------------

@@ -333,6 +333,22 @@ variable "stripe" {
   default     = false
 }
 
+variable "further_secrets" {
+  description = "Further settings that a service's secret holds, by service: those of your own code, too."
+  type        = map(set(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for service in keys(var.further_secrets) : contains(["auth", "billing", "analytics", "features"], service)])
+    error_message = "further_secrets names services: auth, billing, analytics, features."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for names in values(var.further_secrets) : [for name in names : can(regex("^[A-Z][A-Z0-9_]*$", name))]]))
+    error_message = "further_secrets holds names of settings, such as MAPS_KEY, and no values."
+  }
+}
+
 variable "log_days" {
   description = "How long logs are kept."
   type        = number

@@ -186,6 +186,31 @@ graceful_timeout of 20 seconds, and 5 to spare. */}}
 {{- define "app.secret" -}}{{ . }}-settings{{- end }}
 {{- define "app.ownerSecret" -}}{{ . }}-migrations{{- end }}
 
+{{/* The secret settings of a service, as JSON: those of all, and what later stages add to its own
+(files/stages). */}}
+{{- define "app.secretKeys" -}}
+{{- $keys := concat .root.Values.secrets.keys .root.Values.secrets.optionalKeys -}}
+{{- range $path, $_ := .root.Files.Glob "files/stages/*.yaml" -}}
+{{- $more := ($.root.Files.Get $path | fromYaml).secrets | default dict -}}
+{{- $keys = concat $keys (index $more $.service | default list) -}}
+{{- end -}}
+{{- uniq $keys | toJson -}}
+{{- end }}
+
+{{/* What later stages run beside each Caddy (files/beside-gateway), as one group: containers,
+volumes, mounts of Caddy's, and rules that its configuration imports. */}}
+{{- define "app.besideGateway" -}}
+{{- $all := dict "containers" list "volumes" list "mounts" list "rules" dict -}}
+{{- range $path, $_ := .Files.Glob "files/beside-gateway/*.yaml" -}}
+{{- $one := tpl ($.Files.Get $path) $ | fromYaml -}}
+{{- range $part := list "containers" "volumes" "mounts" -}}
+{{- $_ := set $all $part (concat (get $all $part) (get $one $part | default list)) -}}
+{{- end -}}
+{{- $_ := set $all "rules" (merge (get $all "rules") (get $one "rules" | default dict)) -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end }}
+
 {{/* What brings the pins of `flask rollout` to the Caddy beside it. It signs nothing and serves
 nobody, so no key of the application comes near the gateway: in production it would want them all. */}}
 {{- define "app.follower" -}}

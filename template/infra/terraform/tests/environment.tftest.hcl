@@ -141,6 +141,7 @@ run "what_is_wished_for_is_there" {
   variables {
     tenant_subdomains = true
     stripe            = true
+    further_secrets   = { features = ["MAPS_KEY"] }
     leave_out         = ["addons", "access_entries", "cache", "node_attachment"]
   }
 
@@ -152,6 +153,11 @@ run "what_is_wished_for_is_there" {
   assert {
     condition     = contains(output.secret_settings.billing, "STRIPE_WEBHOOK_SECRET")
     error_message = "With Stripe, its keys are secrets."
+  }
+
+  assert {
+    condition     = contains(output.secret_settings.features, "MAPS_KEY") && !contains(output.secret_settings.auth, "MAPS_KEY")
+    error_message = "A service's further settings are in its secret alone."
   }
 
   assert {
@@ -191,6 +197,26 @@ run "a_network_and_a_zone_of_somebody_else" {
   }
 
   expect_failures = [var.vpc_cidr, var.zone]
+}
+
+run "further_secrets_of_nobody" {
+  command = plan
+
+  variables {
+    further_secrets = { mail = ["MAPS_KEY"] }
+  }
+
+  expect_failures = [var.further_secrets]
+}
+
+run "further_secrets_with_a_value" {
+  command = plan
+
+  variables {
+    further_secrets = { auth = ["MAPS_KEY=0123"] }
+  }
+
+  expect_failures = [var.further_secrets]
 }
 
 run "everything_else_that_is_wrong" {

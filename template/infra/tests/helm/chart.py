@@ -18,6 +18,8 @@ ONE = {"1.4.0": {"image": f"registry.example.com/app@sha256:{DIGEST}"}}
 TWO = ONE | {"1.5.0": {"image": f"registry.example.com/app@sha256:{DIGEST[::-1]}"}}
 POINTERS = {"defaultRelease": "1.4.0", "workersRelease": "1.4.0", "migrationsRelease": "1.5.0"}
 Manifest = dict[str, Any]
+# What the stages above the services add: secrets of services, and of what looks after tenants.
+OF_STAGES = [yaml.safe_load(file.read_text()) for file in sorted(CHART.glob("files/stages/*.yaml"))]
 
 
 def values_of(environment: str, *changes: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from tests.helm.chart import (
     CHART,
     ENVIRONMENTS,
+    OF_STAGES,
     SERVICES,
     containers,
     pods,
@@ -18,7 +19,10 @@ from tests.tools import in_app
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 PLAIN = set(SCHEMA["definitions"]["settings"]["properties"])
-SECRET = set(SCHEMA["definitions"]["secret"]["enum"])
+OF_SERVICES = {key for more in OF_STAGES for keys in more["secrets"].values() for key in keys}
+SECRET = set(SCHEMA["definitions"]["secret"]["enum"]) | OF_SERVICES
+# What looks after whole tenants reads, in a job of its own.
+TENANTS = {key for more in OF_STAGES for key in {**more["tenants"], **more["administrators"]}}
 OWNERS = {"MIGRATIONS_DATABASE_URL"}
 FOLLOWERS = {"ROLLOUT_DATABASE_URL"}
 # What the chart says itself, in each pod or for each release.
@@ -28,13 +32,15 @@ FIXED = {"APP_ENV", "WORKER", "TRUSTED_PROXIES", "SERVES", "RELEASE", "METRICS_A
 # Settings of one process for everything: here each service has its one DATABASE_URL.
 # ROLLOUT_UPSTREAMS: its default is how this chart names its services.
 NOT_HERE = {f"{service.upper()}_DATABASE_URL" for service in SERVICES} | {"ROLLOUT_UPSTREAMS"}
+NOT_HERE -= TENANTS
 
 
 def test_each_setting_of_the_application_has_one_place_here(names):
-    places = [PLAIN, SECRET, OWNERS, FOLLOWERS, FIXED, NOT_HERE]
+    places = [PLAIN, SECRET, OWNERS, FOLLOWERS, TENANTS, FIXED, NOT_HERE]
 
     assert set().union(*places) == names, (
-        "a setting is new or gone: say in values.schema.json whether it is plain or secret"
+        "a setting is new or gone: say whether it's plain (values.schema.json) or secret (there, "
+        "or for a later stage in files/stages)"
     )
     assert sum(map(len, places)) == len(names)
 
@@ -111,6 +117,17 @@ def test_a_release_can_have_settings_of_its_own():
     assert data["LOG_LEVEL"] == "DEBUG"
 
 
+def test_a_workers_further_secrets_reach_it_and_no_server():
+    change = {"services": {"auth": {"worker": {"secrets": ["maps"]}}}}
+    found = {
+        name
+        for name, one in containers(render(values_of("prod", change))).items()
+        if {"secretRef": {"name": "maps"}} in one.get("envFrom", [])
+    }
+
+    assert found == {"Deployment/auth-worker/worker"}
+
+
 def test_the_teams_own_settings_reach_the_pods():
     change = {"extraSettings": {"MAPS_URL": "https://maps.example.com"}}
     data = render(values_of("prod", change)).named("ConfigMap", "settings-1-4-0")["data"]
@@ -130,7 +147,7 @@ def test_the_gateway_knows_no_key_of_the_application():
     """Where the state of rollouts is, and no more; Caddy itself knows nothing."""
     manifests = rendered("prod")
     (entry,) = manifests.named("ExternalSecret", "gateway-settings")["spec"]["data"]
-    caddy, follow = manifests.named("Deployment", "gateway")["spec"]["template"]["spec"][
+    caddy, follow, *_others = manifests.named("Deployment", "gateway")["spec"]["template"]["spec"][
         "containers"
     ]
 

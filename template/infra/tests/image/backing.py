@@ -114,4 +114,5 @@ def secrets_of(backing: Backing) -> dict[str, dict[str, str]]:
         made[f"{service}-settings"] = shared | own
         made[f"{service}-migrations"] = {"MIGRATIONS_DATABASE_URL": backing.url(service, "OWNER")}
     made["gateway-settings"] = {"ROLLOUT_DATABASE_URL": backing.url("auth")}
+    made["gateway-throttle"] = {"REDIS_URL": shared["REDIS_URL"]}  # Of a later stage.
     return made

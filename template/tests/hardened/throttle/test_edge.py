@@ -37,11 +37,17 @@ def room():
 
 
 @pytest.fixture
-def caddy(migrated_app, followed, room, tmp_path):
+def domain(request) -> str:
+    """Below which each workspace is a host; without one it's in the path."""
+    return getattr(request, "param", "")
+
+
+@pytest.fixture
+def caddy(migrated_app, followed, room, tmp_path, domain):
     services = {name: Server(name) for name in SERVICES}
     rules = tmp_path / "rules"
     rules.mkdir()
-    (rules / "turned-away.caddy").write_text(edge.rule(followed, room))
+    (rules / "turned-away.caddy").write_text(edge.rule(followed, room, domain))
     places = {f"{name.upper()}_UPSTREAMS": one.address for name, one in services.items()}
     running = Gateway(tmp_path, gateway.caddyfile(migrated_app), GATEWAY_RULES=str(rules), **places)
     yield running
@@ -79,6 +85,23 @@ def test_a_workspace_is_turned_away_for_a_while(caddy, valkey):
     assert status_at(caddy, "/login") == 200
     redis.zadd(edge.BANNED, {"acme": time.time() - 1})
     until(caddy, "/t/acme/projects/", 200)
+
+
+@pytest.mark.parametrize("domain", ["app.example.com"], indirect=True)
+def test_below_a_domain_the_host_says_who_it_is(caddy, valkey):
+    def ask(host):
+        return caddy.ask("GET", "/projects/", headers={"Host": host}).status
+
+    identity_store.client_of(valkey, 5).zadd(edge.BANNED, {"acme": time.time() + 600})
+    deadline = time.monotonic() + 20
+    while ask("acme.app.example.com") != 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+    assert ask("initech.app.example.com") == 200
+    assert ask("app.example.com") == 200
+    assert ask("acme.x.app.example.com") == 200
+    assert ask("acme.elsewhere.org") == 200
 
 
 def test_each_time_again_it_is_twice_as_long(valkey):

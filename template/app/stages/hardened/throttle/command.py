@@ -106,10 +106,15 @@ room = click.option(
 @cli.command("rule")
 @folder
 @room
+@with_appcontext
 def rule(folder: Path, waiting_room: str) -> None:
-    """Print what the gateway imports, so that it looks into FOLDER for who is turned away."""
+    """Print what the gateway imports, so that it looks into FOLDER for who is turned away.
+
+    Where TENANT_DOMAIN is set, it looks at the host instead of the path.
+    """
     address_of(waiting_room)
-    click.echo(edge.rule(folder, waiting_room), nl=False)
+    domain = current_app.config["SETTINGS"].tenant_domain
+    click.echo(edge.rule(folder, waiting_room, domain), nl=False)
 
 
 @cli.command("follow")

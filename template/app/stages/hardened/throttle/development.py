@@ -15,6 +15,7 @@ def beside_the_gateway(plan: Plan) -> list[Part]:
     rules = plan.instance / RULES
     rules.mkdir(parents=True, exist_ok=True)
     room = f"127.0.0.1:{free_port()}"
-    (rules / "turned-away.caddy").write_text(edge.rule(folder, room), "utf-8")
+    domain = plan.app.config["SETTINGS"].tenant_domain
+    (rules / "turned-away.caddy").write_text(edge.rule(folder, room, domain), "utf-8")
     follow = flask("throttle", "follow", str(folder), "--waiting-room", room)
     return [Part("throttle", follow, {**os.environ, "REDIS_URL": plan.redis}, reloads=False)]

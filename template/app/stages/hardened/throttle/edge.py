@@ -29,10 +29,10 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 RULE = """\
 # Workspaces that go on although refused, for some seconds. Made by `flask throttle rule`.
 @turned-away {{
-	path /t/*
+	{whose}
 	file {{
 		root {folder}
-		try_files /{{path.1}}
+		try_files /{{{workspace}}}
 	}}
 }}
 handle @turned-away {{
@@ -100,6 +100,14 @@ def follow(store: Any, folder: Path, every: float, over: Callable[[], bool]) -> 
     pin_exactly(folder, set())
 
 
-def rule(folder: Path, waiting_room: str) -> str:
-    """What the gateway's Caddyfile imports; `waiting_room` is host:port."""
-    return RULE.format(folder=folder.absolute(), waiting_room=waiting_room)
+def rule(folder: Path, waiting_room: str, domain: str = "") -> str:
+    """What the gateway's Caddyfile imports; `waiting_room` is host:port.
+
+    With a domain each workspace is a host below it; Caddy counts a host's labels from its end.
+    """
+    whose, workspace = "path /t/*", "path.1"
+    if domain:
+        whose, workspace = f"host *.{domain}", f"labels.{len(domain.split('.'))}"
+    return RULE.format(
+        whose=whose, workspace=workspace, folder=folder.absolute(), waiting_room=waiting_room
+    )
