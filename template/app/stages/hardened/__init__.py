@@ -16,6 +16,7 @@ PARTS: tuple[str, ...] = (
     "silos",
     "accounts",
     "attack",
+    "monitoring",
 )
 
 

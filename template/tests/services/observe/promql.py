@@ -17,10 +17,11 @@ FOLDER = PROJECT / "infra" / "observability"
 VARIABLES = {"$service": ".*", "$release": ".*", "$tenant": ".*", "$__rate_interval": "5m"}
 
 
-def rules() -> Iterator[dict[str, Any]]:
-    """Every rule, recorded or alerting."""
-    for file in sorted((FOLDER / "rules").glob("*.yml")):
-        for group in yaml.safe_load(file.read_text("utf-8"))["groups"]:
+def rules(*names: str) -> Iterator[dict[str, Any]]:
+    """Every rule of these files, recorded or alerting; of the services' if none is named."""
+    for name in names or ("alerts", "recording"):
+        text = (FOLDER / "rules" / f"{name}.yml").read_text("utf-8")
+        for group in yaml.safe_load(text)["groups"]:
             yield from group["rules"]
 
 

@@ -5,7 +5,7 @@ after a failure nobody does for a moment; then one tries, and the others wait fo
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
@@ -62,8 +62,9 @@ class Health:
 class Servers:
     """The health of each server and of each database on it, and who is trying."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, failed: Callable[[], None] = lambda: None) -> None:
         self.at_once = at_once
+        self.failed = failed  # Called for each connection that fails, so that it's counted.
         self.known: dict[tuple[str, ...], Health] = {}
         self.turns: dict[tuple[str, ...], Semaphore] = {}
         self.lock = Lock()
@@ -86,6 +87,7 @@ class Servers:
             for health in healths:
                 if health is not blamed:
                     health.worked()
+            self.failed()
             log.error("silo away", server=server, database=database, reason=str(error).strip())
             raise SiloAway() from error
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from flask import Flask
+from prometheus_client import Counter
 from sqlalchemy import event, make_url
 
 from app.db import Pair, make_pair
@@ -16,6 +17,10 @@ from app.stages.hardened.catalog.health import Servers, SiloAway
 from app.stages.hardened.catalog.places import Target
 
 log = structlog.get_logger()
+
+FAILED = Counter(
+    "silo_connections_failed_total", "Connections to silos that failed.", ("service", "release")
+)
 
 # For each of the two engines of a silo. All threads may work for one tenant, for a moment.
 OPTIONS: dict[str, Any] = {"pool_size": 1, "max_overflow": 3, "pool_timeout": 1}
@@ -27,7 +32,9 @@ class Pools:
     def __init__(self, app: Flask, most: int, at_once: int) -> None:
         self.app = app
         self.most = most
-        self.servers = Servers(at_once)
+        settings = app.config["SETTINGS"]
+        failed = FAILED.labels(settings.service, settings.release)
+        self.servers = Servers(at_once, failed.inc)
         self.pairs: OrderedDict[str, Pair] = OrderedDict()
         self.lock = Lock()
 
