@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -51,9 +50,11 @@ class Operation:
 
 
 def operations_by_tag(document: Json) -> list[tuple[str, list[Operation]]]:
-    """Everything that the document describes, in its order, grouped."""
-    found = list(operations_in(document))
-    return [(tag, list(group)) for tag, group in groupby(found, key=lambda one: one.tag)]
+    """Everything that the document describes, in its order; each group once."""
+    groups: dict[str, list[Operation]] = {}
+    for one in operations_in(document):
+        groups.setdefault(one.tag, []).append(one)
+    return list(groups.items())
 
 
 def operations_in(document: Json) -> Iterator[Operation]:

@@ -21,6 +21,16 @@ def test_every_operation_of_the_document_is_on_the_page(acme):
             assert told["summary"] in page
 
 
+def test_a_group_is_there_once_wherever_its_operations_are():
+    def told(tag: str) -> dict[str, object]:
+        return {"operationId": tag, "tags": [tag], "summary": tag, "responses": {"204": {}}}
+
+    paths = {f"/{number}": {"get": told(tag)} for number, tag in enumerate(["b", "a", "b"])}
+    groups = reference.operations_by_tag({"paths": paths, "components": {"schemas": {}}})
+
+    assert [(tag, len(found)) for tag, found in groups] == [("b", 2), ("a", 1)]
+
+
 def test_examples_name_the_workspace_that_one_is_in(acme):
     assert "curl http://localhost/t/acme/api/v1/me" in acme.get("/docs").text
 
