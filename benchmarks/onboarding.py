@@ -111,11 +111,11 @@ def make_database(server: Any, name: str) -> None:
 
 
 def make(app: Any, slug: str, place: str) -> None:
-    from app.stages.hardened.lifecycle.creating import create
+    from app.stages.hardened.lifecycle.creating import NewTenant, create
     from app.tenancy import serving
 
     with serving(None):
-        create(slug, f"owner@{slug}.test", "benchmark", place=place)
+        create(NewTenant(slug, f"owner@{slug}.test", place=place), "benchmark")
 
 
 def seconds(app: Any, slug: str, place: str) -> tuple[float, float]:

@@ -27,6 +27,18 @@ class Settings(Services):
     silos_per_server: int = Field(
         100, ge=1, le=10_000, description="How many silos the server that has them takes."
     )
+    largest_archive_mb: int = Field(
+        200,
+        ge=1,
+        le=10_000,
+        description="How large an archive may be that operators send, in MB. GATEWAY_MAX_BODY must "
+        "let it through.",
+    )
+    most_own_servers: int = Field(
+        50,
+        ge=0,
+        description="How many workspaces may have a server or a cloud account of their own.",
+    )
 
     # --- Signing in -------------------------------------------------------------------------------
 

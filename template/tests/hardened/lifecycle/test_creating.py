@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 from app.auth.models import Invitation, Membership, Organisation
 from app.db import db
 from app.stages.hardened.catalog import api as catalog
-from app.stages.hardened.lifecycle.creating import create
+from app.stages.hardened.lifecycle.creating import NewTenant, create
 from app.stages.hardened.lifecycle.models import Operation
 from tests.hardened.lifecycle.conftest import killed_at
 from tests.world import Company
@@ -163,7 +163,7 @@ def test_two_who_make_it_at_once_make_one(app, acme: Company):
     def make():
         with app.app_context():
             try:
-                results.append(create("hooli", "ada@acme.test", "somebody").tenant_id)
+                results.append(create(NewTenant("hooli", "ada@acme.test"), "somebody").tenant_id)
             except Exception as error:
                 results.append(error)
 

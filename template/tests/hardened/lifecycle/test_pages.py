@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from app import audit
+from app.auth.models import Organisation
 from app.db import db
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle import operators
@@ -131,3 +132,68 @@ def test_two_operators_cannot_do_two_things_at_once(operator, initech: Company):
 
     assert answer.status_code == 409
     assert "isn&#39;t at its end" in answer.text
+
+
+# --- Making one --------------------------------------------------------------------------------
+
+NEW = {"slug": "hooli", "owner": "ada@acme.test", "place": "pool"}
+TENANTS = "/api/v1/me/operator/tenants"
+
+
+def slugs(operator) -> list[str]:
+    with operator.app.app_context():
+        return list(db.session.scalars(sa.select(Organisation.slug).order_by("slug")))
+
+
+def test_a_workspace_is_made_from_the_page_by_the_worker(operator):
+    answer = operator.client.post("/workspaces/operators/", data=NEW)
+    operator.work()
+
+    assert answer.status_code == 302
+    assert "done" in operator.client.get(answer.location).text
+    assert slugs(operator) == ["acme", "hooli", "initech"]
+    with operator.app.app_context():
+        row = db.session.scalars(sa.select(audit.AuditRow).filter_by(action="workspace.created"))
+        assert any("ada@acme.test" in one.details for one in row)
+
+
+def test_the_same_asked_again_by_the_api_is_the_same_one(operator):
+    first = operator.client.post(TENANTS, json=NEW)
+    again = operator.client.post(TENANTS, json=NEW)
+    operator.work()
+    after = operator.client.post(TENANTS, json=NEW)
+
+    assert first.status_code == again.status_code == after.status_code == 202
+    assert first.json["id"] == again.json["id"] == after.json["id"]
+    assert after.json["state"] == "done"
+    assert slugs(operator) == ["acme", "hooli", "initech"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"slug": "acme"}, "“acme” is taken"),
+        ({"slug": "No Slug"}, "Use letters a to z"),
+        ({"owner": "nobody"}, "is no e-mail address"),
+        ({"place": "silo"}, "With SERVES=all"),
+        ({"place": "moon"}, "moon"),
+    ],
+)
+def test_what_cannot_be_made_is_said_beside_what_was_typed(operator, wrong, says):
+    page = operator.client.post("/workspaces/operators/", data=NEW | {"name": "Hooli 7"} | wrong)
+    told = operator.client.post(TENANTS, json=NEW | wrong)
+
+    assert page.status_code >= 400
+    assert says in page.text.replace("&#39;", "'")
+    assert 'value="Hooli 7"' in page.text
+    assert 400 <= told.status_code < 500
+    assert slugs(operator) == ["acme", "initech"]
+
+
+def test_a_page_of_another_site_makes_none(operator):
+    operator.app.config["WTF_CSRF_ENABLED"] = True
+
+    for path in ("/workspaces/operators/", "/workspaces/operators/archives"):
+        assert operator.client.post(path, data=NEW).status_code == 400
+    assert operator.client.post(TENANTS, json=NEW).status_code == 400
+    assert slugs(operator) == ["acme", "initech"]

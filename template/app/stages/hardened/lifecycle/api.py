@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.api import Readable, Response, spec
 from app.stages.hardened.lifecycle import asking, ledger, showing
+from app.stages.hardened.lifecycle.archive import uploads
+from app.stages.hardened.lifecycle.creating import NewTenant
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.models import Operation
-from app.stages.hardened.lifecycle.operators import only, operator_name
+from app.stages.hardened.lifecycle.operators import is_operator, only, operator_name, who_asks
 
 api = Blueprint("operators_api", __name__, url_prefix="/api/v1/me/operator")
 Text = Annotated[str, StringConstraints(max_length=300), Readable]
@@ -43,6 +45,42 @@ class WhichTenants(BaseModel):
     """Which workspaces to list."""
 
     like: Text = Field("", description="Letters in the slug or the name.")
+
+
+class TenantAsked(BaseModel):
+    """A workspace to be made."""
+
+    slug: Text = Field(description="Its address. To ask for the same again makes no second one.")
+    owner: Text = Field(description="The e-mail address of its first owner.")
+    name: Text = Field("", description="What people call it. Default: made of the slug.")
+    place: Literal["pool", "silo"] = "pool"
+    tier: Text = ""
+    region: Text = ""
+
+
+class WhoIsTrusted(BaseModel):
+    """Whose archives to take besides those of this installation."""
+
+    trust: Text = Field("", description="Fingerprints of keys, separated by commas.")
+
+
+class ArchiveKept(BaseModel):
+    """An archive that was sent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    archive: str = Field(description="Name it to import or to restore it.")
+    tenant_id: UUID
+    slug: str
+    name: str
+    rows: int
+    signer: str
+
+
+class ImportAsked(WhoIsTrusted):
+    """The workspace to bring here."""
+
+    archive: Text = Field(description="A file's name in instance/archives, as sending one says.")
 
 
 class OperationAsked(BaseModel):
@@ -94,6 +132,43 @@ def list_tenants(query: WhichTenants):
 def show_tenant(slug: str):
     """Show one workspace, with its owners."""
     return TenantShown.model_validate(showing.details(find(slug)))
+
+
+@api.post("/tenants")
+@only
+@spec.validate(json=TenantAsked, resp=Response(HTTP_202=OperationShown), tags=["operators"])
+def create_tenant(json: TenantAsked):
+    """Make a workspace. A worker does it; the same again answers the same operation."""
+    new = NewTenant(**json.model_dump())
+    return shown(asking.ask_for_tenant(new, operator_name())), 202
+
+
+@api.post("/archives")
+@only
+@spec.validate(query=WhoIsTrusted, resp=Response(HTTP_201=ArchiveKept), tags=["operators"])
+def send_archive(query: WhoIsTrusted):
+    """Send an archive: the zip is the body. It's kept if its signature is right."""
+    kept = uploads.take_in(uploads.body(), fingerprints(query), operator_name())
+    return ArchiveKept.model_validate(kept), 201
+
+
+@api.post("/imports")
+@only
+@spec.validate(json=ImportAsked, resp=Response(HTTP_202=OperationShown), tags=["operators"])
+def import_tenant(json: ImportAsked):
+    """Bring the workspace of an archive here. The same again answers the same operation."""
+    return shown(asking.ask_to_import(json.archive, fingerprints(json), operator_name())), 202
+
+
+def fingerprints(said: WhoIsTrusted) -> list[str]:
+    return [one.strip() for one in said.trust.split(",") if one.strip()]
+
+
+@api.url_value_preprocessor
+def allow_archives(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    """An operator may send much; whoever isn't one is refused before it's read."""
+    if endpoint == "operators_api.send_archive" and is_operator(who_asks() or ""):
+        uploads.allow()
 
 
 @api.post("/tenants/<slug>/operations")

@@ -1,5 +1,6 @@
 """Asking for an operation from a page or the API: it's begun at once, and a worker does it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from flask import current_app
 from app.db import db
 from app.errors import Refused
 from app.jobs import job, later, patient
-from app.stages.hardened.lifecycle import ledger
+from app.stages.hardened.lifecycle import creating, ledger
+from app.stages.hardened.lifecycle.archive import operations
+from app.stages.hardened.lifecycle.creating import NewTenant
 from app.stages.hardened.lifecycle.doing import go_on
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.ledger import AtIt
@@ -45,6 +48,25 @@ def ask(slug: str, wish: Wish, operator: str) -> Operation:
     asked = options(tenant_id, name, wish)
     operation_id = ledger.begin(wish.kind, tenant_id, name, operator, **asked)
     hand_over(operation_id)
+    return ledger.find(str(operation_id))
+
+
+def ask_for_tenant(new: NewTenant, operator: str) -> Operation:
+    """Begin to make a tenant. To ask for the same again answers the same operation."""
+    return handed_over(creating.begin(new, operator))
+
+
+def ask_to_import(archive: str, trust: Iterable[str], operator: str) -> Operation:
+    """Begin to bring the tenant of an archive here. To ask again answers the same operation."""
+    path = archive_called(archive)
+    return handed_over(operations.begin_import(path, trust, operator))
+
+
+def handed_over(operation: Operation) -> Operation:
+    """The operation, and a worker that does it unless it's at its end."""
+    operation_id = operation.id
+    if operation.is_open:
+        hand_over(operation_id)
     return ledger.find(str(operation_id))
 
 

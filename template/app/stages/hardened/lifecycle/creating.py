@@ -4,6 +4,7 @@ In the pool that is one transaction. With silos the tenant is `provisioning`, op
 all of them are there; the step that places it makes it active.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import click
@@ -22,13 +23,13 @@ from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import drivers, passwords
 from app.stages.hardened.catalog.models import TargetRow
 from app.stages.hardened.catalog.places import SILOED, Target
-from app.stages.hardened.lifecycle import fences
+from app.stages.hardened.lifecycle import fences, ledger
 from app.stages.hardened.lifecycle.archive import people
 from app.stages.hardened.lifecycle.database import Database
-from app.stages.hardened.lifecycle.doing import perform
+from app.stages.hardened.lifecycle.doing import go_on
 from app.stages.hardened.lifecycle.finding import refuse_elsewhere, with_slug
 from app.stages.hardened.lifecycle.group import by_operator, cli, named, plain_refusals, say
-from app.stages.hardened.lifecycle.ledger import with_key
+from app.stages.hardened.lifecycle.ledger import find, with_key
 from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.running import Say, Step, Work, ignore, kind, note
 from app.stages.hardened.silos import create as silos
@@ -50,37 +51,47 @@ class NoSilos(Refused):
     title = "No silos here"
 
 
-def create(
-    slug: str,
-    owner: str,
-    operator: str,
-    *,
-    name: str = "",
-    place: str = "pool",
-    tier: str = "",
-    region: str = "",
-    say: Say = ignore,
-) -> Operation:
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    """What somebody wishes of a tenant that isn't there yet."""
+
+    slug: str
+    owner: str
+    name: str = ""
+    place: str = "pool"
+    tier: str = ""
+    region: str = ""
+
+
+def create(new: NewTenant, operator: str, *, say: Say = ignore) -> Operation:
     """Make a tenant. To ask for the same again goes on with what was begun, or finds it done."""
+    begun = begin(new, operator)
+    return go_on(begun.id, say) if begun.is_open else begun
+
+
+def begin(new: NewTenant, operator: str) -> Operation:
+    """The operation that makes this very tenant: one that did, the open one, or a new one."""
     refuse_elsewhere()
+    if new.place not in PLACES:
+        raise Refused(f"{new.place!r} is no place: {' and '.join(PLACES)} are.")
     asked = {
-        "name": name or slug.title(),
-        "owner": readable(owner),
-        "place": place,
-        "tier": tier,
-        "region": region,
+        "name": new.name or new.slug.title(),
+        "owner": readable(new.owner),
+        "place": new.place,
+        "tier": new.tier,
+        "region": new.region,
     }
-    key = f"new:{slug}"
+    key = f"new:{new.slug}"
     begun = with_key(key)
     if begun is None:
-        if (found := already(slug, asked)) is not None:
-            return found
-        tenants.refuse_unusable(slug)
-        refuse_taken(slug)
-        refuse_without_room(place)
+        if (made := already(new.slug, asked)) is not None:
+            return made
+        tenants.refuse_unusable(new.slug)
+        refuse_taken(new.slug)
+        refuse_without_room(new.place)
     tenant_id = begun.tenant_id if begun else new_id()
     db.session.rollback()
-    return perform("create", tenant_id, slug, operator, key=key, say=say, **asked)
+    return find(str(ledger.begin("create", tenant_id, new.slug, operator, key, **asked)))
 
 
 def readable(email: str) -> str:
@@ -122,7 +133,7 @@ def refuse_without_room(place: str) -> None:
         refuse_without_room_for_silos()
 
 
-def refuse_without_room_for_silos() -> None:
+def refuse_without_room_for_silos(needed: int = len(SILOED)) -> None:
     settings = current_app.config["SETTINGS"]
     if settings.serves == "all":
         raise NoSilos(
@@ -133,9 +144,9 @@ def refuse_without_room_for_silos() -> None:
         TargetRow.kind == "silo", TargetRow.host == (url.host or ""), TargetRow.port == port_of(url)
     )
     used = db.session.scalar(on_it) or 0
-    if used + len(SILOED) > settings.silos_per_server:
+    if used + needed > settings.silos_per_server:
         raise NoRoomLeft(
-            f"{url.host} has {used} silos, a workspace needs {len(SILOED)}, and SILOS_PER_SERVER "
+            f"{url.host} has {used} silos, this workspace needs {needed}, and SILOS_PER_SERVER "
             f"is {settings.silos_per_server}.",
             hint="Point SILO_ADMIN_DATABASE_URL at another server.",
         )
@@ -269,15 +280,7 @@ def create_command(
     was interrupted, run the same command again.
     """
     with plain_refusals():
-        done = create(
-            slug,
-            owner,
-            named(operator),
-            name=name,
-            place=where,
-            tier=tier,
-            region=region,
-            say=say,
-        )
+        new = NewTenant(slug, owner, name, where, tier, region)
+        done = create(new, named(operator), say=say)
         text = {"member": "belongs to it", "invited": "was invited"}[done.proof["owner"]]
         click.echo(f"{slug} is there ({done.tenant_id}), in the {where}. {owner} {text}.")

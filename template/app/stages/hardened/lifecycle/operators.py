@@ -35,7 +35,7 @@ def only(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        name = with_token() if is_api() and bearer_token(request) else signed_in()
+        name = who_asks()
         if name is None:
             return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         if not is_operator(name):
@@ -45,6 +45,11 @@ def only(view: View) -> View:
 
     guarded.access = Access("operators")  # type: ignore[attr-defined]
     return guarded
+
+
+def who_asks() -> str | None:
+    """The address of whoever sends this request, an operator or not."""
+    return with_token() if is_api() and bearer_token(request) else signed_in()
 
 
 def signed_in() -> str | None:

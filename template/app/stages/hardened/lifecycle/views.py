@@ -1,26 +1,39 @@
 """The operators' pages: every workspace, what is under way, and buttons for what can be done."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
+from app.db import db
+from app.errors import Refused
 from app.stages.hardened.lifecycle import asking, ledger, showing
+from app.stages.hardened.lifecycle.archive import uploads
+from app.stages.hardened.lifecycle.creating import PLACES, NewTenant
 from app.stages.hardened.lifecycle.finding import find
-from app.stages.hardened.lifecycle.operators import only, operator_name
+from app.stages.hardened.lifecycle.models import Operation
+from app.stages.hardened.lifecycle.operators import is_operator, only, operator_name, who_asks
 
 bp = Blueprint(
     "operators", __name__, template_folder="templates", url_prefix="/workspaces/operators"
 )
 AT_ONCE = 200
+LONGEST = 300
+NEW = ("slug", "owner", "name", "place", "tier", "region")
 
 
 @bp.get("/")
 @only
 def index():
     """Workspaces, filtered by letters and by state, and the operations under way."""
+    return listed()
+
+
+def listed(refusal: Refused | None = None):
+    """The list; with what was typed and why it was refused, if something was."""
     like, state = request.args.get("like", ""), request.args.get("state", "")
     found = [one for one in showing.tenants(like) if state in {"", one.state}]
-    return render_template(
+    page = render_template(
         "operators/index.html",
         tenants=found[:AT_ONCE],
         count=len(found),
@@ -28,7 +41,53 @@ def index():
         state=state,
         states=showing.STATES,
         operations=ledger.recent(20, open_ones=True),
+        refusal=refusal,
+        typed=request.form,
+        places=PLACES,
+        most_mb=uploads.most() // uploads.MB,
     )
+    return page, refusal.status if refusal else 200
+
+
+@bp.post("/")
+@only
+def create():
+    """Make a workspace; what can't be is said beside what was typed."""
+    typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in NEW}
+    try:
+        operation = asking.ask_for_tenant(NewTenant(**typed), operator_name())
+    except Refused as refusal:
+        db.session.rollback()
+        return listed(refusal)
+    return to_operation(operation)
+
+
+@bp.post("/archives")
+@only
+def bring():
+    """Take an archive in, and bring its workspace here."""
+    file = request.files.get("archive")
+    trust = request.form.get("trust", "").replace(",", " ").split()
+    try:
+        if file is None or not file.filename:
+            raise Refused("Choose the archive's file.")
+        kept = uploads.take_in(file.stream, trust, operator_name())
+        operation = asking.ask_to_import(kept.archive, trust, operator_name())
+    except Refused as refusal:
+        db.session.rollback()
+        return listed(refusal)
+    return to_operation(operation)
+
+
+def to_operation(operation: Operation):
+    return redirect(url_for("operators.operation", operation_id=operation.id))
+
+
+@bp.url_value_preprocessor
+def allow_archives(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    """An operator may send much; whoever isn't one is refused before it's read."""
+    if endpoint == "operators.bring" and is_operator(who_asks() or ""):
+        uploads.allow()
 
 
 @bp.get("/<slug>")
@@ -60,7 +119,7 @@ def begin(slug: str):
     )
     operation = asking.ask(slug, wish, operator_name())
     flash(f"{kind.capitalize()} of {operation.slug} has begun.", "success")
-    return redirect(url_for("operators.operation", operation_id=operation.id))
+    return to_operation(operation)
 
 
 @bp.get("/operations/<uuid:operation_id>")

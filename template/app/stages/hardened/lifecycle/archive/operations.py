@@ -1,5 +1,6 @@
 """Export, import and restore as operations: their steps."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,12 @@ from app.auth.models import Organisation
 from app.db import db
 from app.errors import Refused
 from app.stages.hardened.catalog import api as catalog
-from app.stages.hardened.lifecycle import fences, places
+from app.stages.hardened.lifecycle import fences, ledger, places
 from app.stages.hardened.lifecycle.archive import access, exporting, people, writing
 from app.stages.hardened.lifecycle.archive.covers import KEYS
 from app.stages.hardened.lifecycle.archive.files import Manifest, Reader
 from app.stages.hardened.lifecycle.finding import find
+from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.running import Step, Work, kind, note, note_in_tenant
 from app.tenancy import enter
 
@@ -63,6 +65,28 @@ kind("export", Step("write", "Writing the archive", write))
 
 
 # --- Import --------------------------------------------------------------------------------------
+
+
+def begin_import(path: Path, trust: Iterable[str], operator: str) -> Operation:
+    """The operation that brings an archive's tenant: one that did, the open one, or a new one."""
+    trusted = sorted(trust)
+    with Reader(path, trusted, only_manifest=True) as archive:
+        tenant_id, slug = archive.tenant_id, archive.manifest.slug
+        asked: dict[str, Any] = {"file": str(path.absolute()), "trust": trusted}
+        if ledger.open_one(tenant_id) is None:
+            if (done := already(tenant_id, asked)) is not None:
+                return done
+            refuse_known(archive)
+    db.session.rollback()
+    return ledger.find(str(ledger.begin("import", tenant_id, slug, operator, **asked)))
+
+
+def already(tenant_id: UUID, asked: dict[str, Any]) -> Operation | None:
+    """The operation that brought this very archive here, if its tenant is here still."""
+    if db.session.get(Organisation, tenant_id) is None:
+        return None
+    latest = (one for one in ledger.recent(tenant_id=tenant_id) if one.kind == "import")
+    return next((one for one in latest if one.state == "done" and one.wishes == asked), None)
 
 
 def archive_of(work: Work) -> Reader:
