@@ -16,13 +16,32 @@ MODULE = Path(__file__).parents[3] / "infra" / "terraform" / "tenant"
 OF_A_TENANT = "# --- What app/stages/hardened/silos/tfvars.py writes"
 
 
-def test_the_module_takes_just_these_variables():
+VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
+TYPE = re.compile(r"^  type\s+= (\S+)$", re.MULTILINE)
+# What a value in JSON must be for a type of Terraform's.
+TYPES = {"string": str, "set(string)": list}
+
+
+def variables_taken() -> dict[str, str]:
+    """The variables of one tenant that the root module takes, with their types."""
     text = (MODULE / "variables.tf").read_text()
     own = text[text.index(OF_A_TENANT) : text.index("# --- What is the same for all")]
+    return {name: TYPE.search(body)[1] for name, body in VARIABLE.findall(own)}
 
-    assert set(variables_of(TENANT, "initech", "silo", "eu-central-1")) == set(
-        re.findall(r'^variable "(\w+)"', own, re.MULTILINE)
-    )
+
+@pytest.mark.parametrize("placement", ["silo", "account"])
+def test_the_module_takes_just_these_variables_of_these_types(placement):
+    account = {"account_id": "123456789012", "external_id": "0123456789abcdef"}
+    given = account if placement == "account" else {}
+
+    written = variables_of(TENANT, "initech", placement, "eu-central-1", **given)
+
+    taken = variables_taken()
+    assert set(written) == set(taken)
+    assert {name: type(value) for name, value in written.items()} == {
+        name: TYPES[kind] for name, kind in taken.items()
+    }
+    assert all(isinstance(one, str) for one in written["services"])
 
 
 def test_the_module_calls_a_silos_database_as_we_do():

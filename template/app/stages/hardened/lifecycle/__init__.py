@@ -14,6 +14,7 @@ COMMANDS = (
     "app.stages.hardened.lifecycle.archive.commands",
     "app.stages.hardened.moving.command",
     "app.stages.hardened.lifecycle.creating",
+    "app.stages.hardened.lifecycle.placement.commands",
     "app.stages.hardened.lifecycle.suspending",
     "app.stages.hardened.lifecycle.rotating",
     "app.stages.hardened.lifecycle.deletion.commands",

@@ -9,7 +9,14 @@ from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.running import Say, ignore
 
 # The modules that say what operations consist of.
-KINDS = ("archive.operations", "suspending", "creating", "rotating", "deletion.operations")
+KINDS = (
+    "archive.operations",
+    "suspending",
+    "creating",
+    "rotating",
+    "deletion.operations",
+    "placement.operations",
+)
 
 
 def load_kinds() -> None:

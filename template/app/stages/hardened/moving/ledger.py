@@ -51,8 +51,9 @@ def begin(tenant: Tenant, service: str, goal: str, operator: str, silo: str) -> 
         refuse_another_goal(found, goal)
         return found
     here = catalog.place_of(tenant.id, service)
-    if here.kind == goal:
-        raise CannotMove(f"The rows of {service} of {tenant.slug} are in the {goal} already.")
+    # Whatever is outside of the pool is a silo to whoever moves, an account's database too.
+    if here.is_pool == (goal == POOL):
+        raise CannotMove(f"The rows of {service} of {tenant.slug} are in the {here.kind} already.")
     if (other := operations.open_one(tenant.id)) is not None:
         raise CannotMove(
             f"“{other.kind}” of {tenant.slug} isn't at its end.",

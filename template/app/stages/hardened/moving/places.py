@@ -5,7 +5,8 @@ from sqlalchemy import URL, make_url
 
 from app.db import db
 from app.stages.hardened.catalog import api as catalog
-from app.stages.hardened.catalog.passwords import new_ref, password_of
+from app.stages.hardened.catalog import drivers
+from app.stages.hardened.catalog.passwords import new_ref
 from app.stages.hardened.catalog.places import Target
 from app.stages.hardened.moving.errors import CannotMove
 from app.stages.hardened.moving.sides import Side
@@ -62,10 +63,24 @@ def make_silo(app: Flask, service: str, tenant: Tenant) -> Target:
             new_ref(service),
         )
     )
-    passwords = Passwords(password_of(target, "app"), password_of(target, "owner"))
+    refuse_another_server(admin, target)
+    # As its driver knows them: those of an account's database lie there.
+    urls = make_url(drivers.engine_url(target)), make_url(drivers.owner_url(target))
+    passwords = Passwords(*(str(url.password) for url in urls))
     create.make(admin_url(app), service, tenant.id, passwords)
     db.session.commit()
     return target
+
+
+def refuse_another_server(admin: URL, target: Target) -> None:
+    """Raises `CannotMove` where the silo would be made on another server than it's known at."""
+    place = URL.create("postgresql", host=target.host, port=target.port)
+    if not same_server(admin, place) and admin.host:
+        raise CannotMove(
+            f"“{target.name}” is to be on {target.host}:{target.port}, and "
+            f"SILO_ADMIN_DATABASE_URL names {admin.host}:{admin.port or 5432}.",
+            hint="Set it to the administrator of that server for as long as the move lasts.",
+        )
 
 
 def known_target(name: str) -> Target | None:
