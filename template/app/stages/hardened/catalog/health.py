@@ -81,8 +81,7 @@ class Servers:
         try:
             yield
         except psycopg.Error as error:
-            # A server that refuses has a SQLSTATE to say so; one that is away has nothing to say.
-            blamed = healths[1] if error.sqlstate and error.sqlstate[:2] != "57" else healths[0]
+            blamed = healths[1] if refused(error) else healths[0]
             blamed.failed()
             for health in healths:
                 if health is not blamed:
@@ -103,3 +102,13 @@ class Servers:
     def turn_at(self, server: str) -> Semaphore:
         with self.lock:
             return self.turns.setdefault((server,), Semaphore(self.at_once))
+
+
+def refused(error: psycopg.Error) -> bool:
+    """Whether the server answered and let nobody in, rather than being away.
+
+    While a connection is made libpq tells no SQLSTATE, but whether a password was asked for.
+    """
+    if error.sqlstate:
+        return error.sqlstate[:2] != "57"
+    return error.pgconn is not None and error.pgconn.used_password

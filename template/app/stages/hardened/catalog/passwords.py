@@ -11,6 +11,7 @@ service finds the first; tools that make, migrate and move find both.
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -60,6 +61,18 @@ def next_ref(target: Target) -> str:
     version = rest.rpartition(":")[2]
     known = int(version) if kind == "derived" and version.isdecimal() else 0
     return new_ref(target.service, known + 1)
+
+
+def next_password(target: Target, role: Role = "app") -> str:
+    """What it will be after the next change; empty where that can't be known here.
+
+    PostgreSQL knows one password of a role at a time. Between the change there and the word of
+    the catalog, this is the one that opens.
+    """
+    try:
+        return password_of(replace(target, secret_ref=next_ref(target)), role)
+    except NoSecret:
+        return ""
 
 
 def derived(target: Target, rest: str, role: Role) -> str:

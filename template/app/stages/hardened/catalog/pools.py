@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+import psycopg
 import structlog
 from flask import Flask
 from prometheus_client import Counter
@@ -13,7 +14,8 @@ from sqlalchemy import event, make_url
 from app.db import Pair, make_pair
 from app.errors import Refused
 from app.stages.hardened.catalog.drivers import engine_url
-from app.stages.hardened.catalog.health import Servers, SiloAway
+from app.stages.hardened.catalog.health import Servers, SiloAway, refused
+from app.stages.hardened.catalog.passwords import next_password
 from app.stages.hardened.catalog.places import Target
 
 log = structlog.get_logger()
@@ -60,19 +62,32 @@ class Pools:
             raise SiloAway() from refusal
         pair = make_pair(self.app, url, {"url": url, **OPTIONS})
         for engine in pair:
-            event.listen(engine, "do_connect", self.connector(url))
+            event.listen(engine, "do_connect", self.connector(target, url))
         return pair
 
-    def connector(self, url: str) -> Callable[..., Any]:
+    def connector(self, target: Target, url: str) -> Callable[..., Any]:
         """Connects where that makes sense."""
         parsed = make_url(url)
         server, database = f"{parsed.host}:{parsed.port}", parsed.database or ""
 
         def connect(dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
             with self.servers.trying(server, database):
-                return dialect.connect(*cargs, **cparams)
+                try:
+                    return dialect.connect(*cargs, **cparams)
+                except psycopg.Error as error:
+                    changed = self.changed(target) if refused(error) else ""
+                    if not changed:
+                        raise
+                return dialect.connect(*cargs, **cparams | {"password": changed})
 
         return connect
+
+    def changed(self, target: Target) -> str:
+        """The password that a silo has if it's being changed just now."""
+        if target.kind != "silo":
+            return ""
+        with self.app.app_context():
+            return next_password(target)
 
     def surplus(self) -> list[Pair]:
         """Take out the pairs that are too many: the least recent ones that nobody uses just now."""

@@ -13,7 +13,7 @@ from app.errors import Refused
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import drivers, passwords
 from app.stages.hardened.catalog.places import SILOED, Target
-from app.stages.hardened.lifecycle.creating import admin_url
+from app.stages.hardened.lifecycle.creating import admin_url, port_of
 from app.stages.hardened.lifecycle.doing import perform
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.group import (
@@ -25,7 +25,8 @@ from app.stages.hardened.lifecycle.group import (
     the_tenant,
 )
 from app.stages.hardened.lifecycle.running import Step, Work, kind, note_in_tenant
-from app.stages.hardened.silos.server import connected
+from app.stages.hardened.silos.places import is_on
+from app.stages.hardened.silos.server import administrators, connected
 
 ROLES: tuple[passwords.Role, passwords.Role] = ("app", "owner")
 
@@ -45,6 +46,7 @@ def choose(work: Work) -> None:
     """Decide once what the new secrets are, so that a second try makes the same ones."""
     if work.asked["passwords"]:
         refs = {target.name: passwords.next_ref(target) for target in silos_of(work)}
+        refuse_other_servers(silos_of(work))
         if not refs:
             raise NothingToRotate(
                 f"{work.slug} is in the pool, whose passwords are everybody's: change those in "
@@ -54,26 +56,44 @@ def choose(work: Work) -> None:
         work.keep(refs=refs)
 
 
-def change_passwords(work: Work) -> None:
-    """Change each role's password and tell the catalog at once.
+def refuse_other_servers(targets: list[Target]) -> None:
+    """Raises `NothingToRotate` for a silo that isn't on the administrator's server."""
+    server = administrators(admin_url()) if targets else None
+    for target in targets:
+        if server is not None and not is_on(server, target):
+            raise NothingToRotate(
+                f"“{target.name}” is on {target.host}:{target.port}, and SILO_ADMIN_DATABASE_URL "
+                f"names {server.host}:{port_of(server)}.",
+                hint="Set it to the administrator of that server, then run this again.",
+            )
 
-    Open connections stay; who opens one with the old password in that moment asks again.
+
+def change_passwords(work: Work) -> None:
+    """Change the passwords of each silo's roles on its server, and see that they open.
+
+    Open connections stay. Who opens one before the catalog tells the new secret finds it by
+    itself: it's the next one (`passwords.next_password`). So nothing fails in between, nor if
+    whoever changes them is killed here.
     """
     if not work.asked["passwords"]:
         return
     admin = admin_url()
-    for target in silos_of(work):
-        ref = work.evidence["refs"][target.name]
-        changed = target_with(target, ref)
+    targets = silos_of(work)
+    for number, target in enumerate(targets, start=1):
+        changed = target_with(target, work.evidence["refs"][target.name])
         with connected(admin) as connection, connection.transaction():
             for role, name in zip(ROLES, (target.role, target.owner_role), strict=True):
                 set_password(connection, name, changed, role)
-            catalog.set_secret(target.name, ref)
-            db.session.commit()
-        with psycopg.connect(
-            drivers.owner_url(changed).replace("postgresql+psycopg", "postgresql", 1)
-        ):
-            work.say(f"  {target.name}: its new password works")
+        for url in (drivers.engine_url(changed), drivers.owner_url(changed)):
+            with psycopg.connect(url.replace("postgresql+psycopg", "postgresql", 1)):
+                pass
+        work.progress(number, len(targets), "silos with another password")
+
+
+def tell_catalog(work: Work) -> None:
+    """Let the services know which secret it is."""
+    for name, ref in work.evidence.get("refs", {}).items():
+        catalog.set_secret(name, ref)
 
 
 def target_with(target: Target, ref: str) -> Target:
@@ -121,6 +141,7 @@ kind(
     "rotate",
     Step("choose", "Choosing new secrets", choose),
     Step("passwords", "Changing passwords", change_passwords),
+    Step("catalog", "Telling the catalog", tell_catalog),
     Step("sessions", "Ending sessions and tokens", end_sessions),
 )
 
