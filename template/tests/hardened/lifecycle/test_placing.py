@@ -227,15 +227,19 @@ def test_killed_while_entering_none_of_it_is_known(place):
 
 
 @pytest.mark.processes
-def test_an_address_that_another_account_has_stops_it_and_it_goes_on_with_another(place, aws):
+def test_an_address_that_another_account_has_stops_it_and_another_one_is_the_way_on(place, aws):
     organization.ensure_account(uuid4(), "other", "aws+acme@example.com")
 
     said = place.refused(*ACCOUNT)
+    with place.world.app.app_context():
+        stopped = ledger.open_one(place.id)
+        external_id = stopped.proof["external_id"]
+    place(*ACCOUNT[:-1], "aws+more@example.com")
 
     assert "has the address" in said
-    assert "isn't at its end" in place.refused(*ACCOUNT[:-1], "aws+more@example.com")
+    assert place.variables["external_id"] == external_id
     with place.world.app.app_context():
-        assert ledger.open_one(place.id).state == "stopped"
+        assert [one.state for one in ledger.recent()] == ["done", "abandoned"]
 
 
 # --- Silos on the server that has them ---------------------------------------------------------

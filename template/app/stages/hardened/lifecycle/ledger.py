@@ -132,6 +132,21 @@ def open_one(tenant_id: UUID) -> Operation | None:
     return with_key(str(tenant_id))
 
 
+def give_up(operation_id: UUID) -> None:
+    """Abandon an operation that an error stopped, if nobody is at it."""
+    statement = (
+        update(Operation)
+        .where(
+            Operation.id == operation_id,
+            Operation.state == "stopped",
+            or_(Operation.held_until.is_(None), Operation.held_until < now()),
+        )
+        .values(state="abandoned", open_key=None, finished_at=now())
+    )
+    db.session.execute(statement)
+    db.session.commit()
+
+
 def find(operation_id: str) -> Operation:
     """The operation with this id; raises `NoSuchOperation`."""
     try:

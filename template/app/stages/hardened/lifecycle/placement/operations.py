@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from flask import current_app
@@ -16,7 +16,7 @@ from app.stages.hardened.lifecycle.creating import admin_url
 from app.stages.hardened.lifecycle.creating import target_for as silo_for
 from app.stages.hardened.lifecycle.doing import perform
 from app.stages.hardened.lifecycle.finding import find
-from app.stages.hardened.lifecycle.ledger import open_one
+from app.stages.hardened.lifecycle.ledger import give_up, open_one
 from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.placement import outputs, wishes
 from app.stages.hardened.lifecycle.placement.wishes import BY_TERRAFORM, Wish
@@ -40,6 +40,7 @@ def place(slug: str, wish: Wish, operator: str, say: Say = ignore) -> Operation:
     """Make ready where a tenant shall live. To ask for the same again does the same again."""
     found = find(slug)
     tenant_id, name = found.id, found.slug
+    put_aside(tenant_id, wish.as_asked())
     if open_one(tenant_id) is None:
         wishes.refuse(tenant_id, name, wish)
     db.session.rollback()
@@ -51,11 +52,22 @@ def enter(slug: str, told: object, operator: str, say: Say = ignore) -> Operatio
     found = find(slug)
     tenant_id, name = found.id, found.slug
     known = outputs.read(told)
+    put_aside(tenant_id, known.model_dump())
     if open_one(tenant_id) is None:
         outputs.refuse(tenant_id, name, known, wishes.last(tenant_id))
     db.session.rollback()
     asked = known.model_dump()
     return perform("enter", tenant_id, name, operator, say=say, **asked)
+
+
+def put_aside(tenant_id: UUID, asked: dict[str, Any]) -> None:
+    """Give up what stopped because it was asked wrongly: to ask rightly is the way on.
+
+    It left nothing half done: an account that was made already is found again by its tag.
+    """
+    stopped = open_one(tenant_id)
+    if stopped and stopped.kind in {"place", "enter"} and stopped.wishes != asked:
+        give_up(stopped.id)
 
 
 # --- Steps of placing ----------------------------------------------------------------------------
@@ -66,8 +78,7 @@ def choose(work: Work) -> None:
     if work.asked["to"] in BY_TERRAFORM:
         catalog.set_facts(work.tenant(), region=work.asked["region"])
     if work.asked["to"] == "account":
-        before = wishes.last(work.tenant_id)
-        kept = before.proof.get("external_id", "") if before else ""
+        kept = wishes.external_id(work.tenant_id)
         work.keep(external_id=kept or secrets.token_hex(EXTERNAL_ID_BYTES))
 
 

@@ -203,16 +203,21 @@ def refuse_without_room(tenant_id: UUID, new: Wish, known: Operation | None) -> 
             )
 
 
+def earlier(tenant_id: UUID) -> list[Operation]:
+    """What was said of a tenant's place, newest first, whether it came to its end or not."""
+    asked = select(Operation).where(Operation.tenant_id == tenant_id, Operation.kind == "place")
+    return list(db.session.scalars(asked.order_by(Operation.id.desc())))
+
+
 def last(tenant_id: UUID) -> Operation | None:
     """Where a tenant shall live, by what was said last; None if nobody said."""
-    asked = (
-        select(Operation)
-        .where(
-            Operation.tenant_id == tenant_id, Operation.kind == "place", Operation.state == "done"
-        )
-        .order_by(Operation.id.desc())
-    )
-    return db.session.scalars(asked.limit(1)).first()
+    return next((one for one in earlier(tenant_id) if one.state == "done"), None)
+
+
+def external_id(tenant_id: UUID) -> str:
+    """The one that a tenant's account was given, whatever was said since; empty if none was."""
+    known = (one.proof.get("external_id", "") for one in earlier(tenant_id))
+    return next(filter(None, known), "")
 
 
 def with_servers() -> int:
