@@ -165,6 +165,20 @@ def test_it_can_be_taken_back_until_rows_are_there(place):
     assert "Nobody said that acme" in place.refused(*place.write(place.outputs()))
 
 
+def test_a_tenant_that_was_placed_can_be_deleted_and_the_variables_stay(place):
+    place(*SERVER)
+    place(*place.write(place.outputs()))
+    file = place.world.folder / "placements" / f"{place.id}.tfvars.json"
+    (place.world.folder / "outputs.json").unlink()
+
+    done = place.world.flask("delete", "acme", "--yes", "--no-export")
+
+    assert done.exit_code == 0, done.output
+    assert f"yours to destroy, with its variables: {file}" in done.output
+    assert place.targets() == []
+    assert file.exists()
+
+
 # --- An account of its own ---------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from app.errors import Refused
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import drivers, passwords
 from app.stages.hardened.catalog.places import SILOED, Target
-from app.stages.hardened.lifecycle.creating import admin_url, port_of
+from app.stages.hardened.lifecycle.creating import admin_url
 from app.stages.hardened.lifecycle.doing import perform
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.group import (
@@ -25,8 +25,8 @@ from app.stages.hardened.lifecycle.group import (
     the_tenant,
 )
 from app.stages.hardened.lifecycle.running import Step, Work, kind, note_in_tenant
-from app.stages.hardened.silos.places import is_on
-from app.stages.hardened.silos.server import administrators, connected
+from app.stages.hardened.silos.places import refuse_other_servers
+from app.stages.hardened.silos.server import connected
 
 ROLES: tuple[passwords.Role, passwords.Role] = ("app", "owner")
 
@@ -45,8 +45,10 @@ def silos_of(work: Work) -> list[Target]:
 def choose(work: Work) -> None:
     """Decide once what the new secrets are, so that a second try makes the same ones."""
     if work.asked["passwords"]:
-        refs = {target.name: passwords.next_ref(target) for target in silos_of(work)}
-        refuse_other_servers(silos_of(work))
+        targets = silos_of(work)
+        refs = {target.name: passwords.next_ref(target) for target in targets}
+        if refs:
+            refuse_other_servers(admin_url(), targets)
         if not refs:
             raise NothingToRotate(
                 f"{work.slug} is in the pool, whose passwords are everybody's: change those in "
@@ -54,18 +56,6 @@ def choose(work: Work) -> None:
                 hint="To end its sessions and tokens: --sessions",
             )
         work.keep(refs=refs)
-
-
-def refuse_other_servers(targets: list[Target]) -> None:
-    """Raises `NothingToRotate` for a silo that isn't on the administrator's server."""
-    server = administrators(admin_url()) if targets else None
-    for target in targets:
-        if server is not None and not is_on(server, target):
-            raise NothingToRotate(
-                f"“{target.name}” is on {target.host}:{target.port}, and SILO_ADMIN_DATABASE_URL "
-                f"names {server.host}:{port_of(server)}.",
-                hint="Set it to the administrator of that server, then run this again.",
-            )
 
 
 def change_passwords(work: Work) -> None:

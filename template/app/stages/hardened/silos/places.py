@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import URL, Engine, make_url, select
 from sqlalchemy.orm import Session
 
+from app.errors import Refused
 from app.stages.hardened import stores
 from app.stages.hardened.catalog import drivers
 from app.stages.hardened.catalog.api import as_target
@@ -26,6 +27,12 @@ from app.stages.hardened.silos.server import administrators, connected, conninfo
 
 PORT = 5432
 NAME = re.compile(rf"{PREFIX}({'|'.join(WITH_SILOS)})_([0-9a-f]{{32}})")
+
+
+class OtherServer(Refused):
+    """A silo is on another server than the one that we administer."""
+
+    title = "That silo is on another server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,18 @@ def place_at(app: Flask, tenant_id: UUID, target: Target) -> Place:
             return make_url(drivers.owner_url(target))
 
     return Place(target.name, target.service, tenant_id, target.role, reach)
+
+
+def refuse_other_servers(admin: str, targets: list[Target]) -> None:
+    """Raises `OtherServer` for a silo that isn't on the administrator's server."""
+    server = administrators(admin)
+    for target in targets:
+        if target.kind == "silo" and not is_on(server, target):
+            raise OtherServer(
+                f"“{target.name}” is on {target.host}:{target.port}, and SILO_ADMIN_DATABASE_URL "
+                f"names {server.host}:{server.port or PORT}.",
+                hint="Set it to the administrator of that server, then run this again.",
+            )
 
 
 def is_on(server: URL | None, target: Target) -> bool:

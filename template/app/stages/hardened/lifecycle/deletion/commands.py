@@ -109,6 +109,8 @@ def show(done: Operation) -> None:
         click.echo(f"  {place}")
     if "export" in proof:
         click.echo(f"Its last archive, which you keep or remove: {proof['export']['file']}")
+    for file in proof.get("terraform", []):
+        click.echo(f"What Terraform made for it is yours to destroy, with its variables: {file}")
     click.echo(f"\nThe certificate (flask tenant certificate {done.slug}):\n{proof['certificate']}")
 
 

@@ -23,7 +23,9 @@ from app.stages.hardened.lifecycle.archive.operations import place_for, told
 from app.stages.hardened.lifecycle.deletion import memory, rows, scan, stores, targets
 from app.stages.hardened.lifecycle.deletion.scan import StillThere
 from app.stages.hardened.lifecycle.finding import find
+from app.stages.hardened.lifecycle.placement import wishes
 from app.stages.hardened.lifecycle.running import Step, Work, kind, note_in_tenant
+from app.stages.hardened.silos.names import database_of
 from app.stages.services import identity_changes
 
 KIND = "stagecoach-deletion-certificate"
@@ -113,7 +115,9 @@ def bury(work: Work) -> None:
         catalog.set_state(tenant, "deleted", reason=f"deleted by {work.operator}")
         catalog.forget_placements(tenant)
     db.session.flush()
-    for name in {*names, *work.evidence["dropped"], *work.evidence["released"]} - {""}:
+    entered = {database_of(service, work.tenant_id) for service in places.PACKAGES}
+    known = {*names, *entered, *work.evidence["dropped"], *work.evidence["released"]}
+    for name in known - {""}:
         catalog.remove_target(name)
     db.session.commit()
     with stores.opened(work.tenant_id) as databases:
@@ -126,7 +130,10 @@ def bury(work: Work) -> None:
 def look(work: Work) -> None:
     """Look everywhere for what is left; raises `StillThere` with where that is."""
     forget(work)
-    kept = {Path(work.evidence["export"]["file"])} if "export" in work.evidence else set()
+    terraform = wishes.files(work.tenant_id)
+    kept = terraform | (
+        {Path(work.evidence["export"]["file"])} if "export" in work.evidence else set()
+    )
     with stores.opened(work.tenant_id) as databases:
         for database in databases.values():
             rows.delete(database, work.tenant_id, lambda *_: None)
@@ -142,6 +149,7 @@ def look(work: Work) -> None:
         )
     work.keep(
         after=after,
+        terraform=sorted(map(str, terraform)),
         scanned={
             "tables": looked.tables,
             "rows": looked.rows,
@@ -168,6 +176,7 @@ def certify(work: Work) -> None:
         "scan": proof["scanned"],
         "databases_dropped": proof["dropped"],
         "places_released": proof["released"],
+        "terraform_variables": proof.get("terraform", []),
         "last_export": proof.get("export", {}).get("file", "none"),
     }
     work.keep(certificate=signing.sign(KIND, said))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -218,6 +219,12 @@ def external_id(tenant_id: UUID) -> str:
     """The one that a tenant's account was given, whatever was said since; empty if none was."""
     known = (one.proof.get("external_id", "") for one in earlier(tenant_id))
     return next(filter(None, known), "")
+
+
+def files(tenant_id: UUID) -> set[Path]:
+    """The variables that were written for a tenant: Terraform needs them to unmake its places."""
+    written = (one.proof.get("file", "") for one in earlier(tenant_id))
+    return {Path(file) for file in written if file}
 
 
 def with_servers() -> int:
