@@ -11,6 +11,7 @@ Reading checks all of it before a row is used: what was damaged or changed is re
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ FORMAT = 1
 KIND = "stagecoach-tenant-archive"
 SIGNATURE = "manifest.jws"
 LONGEST_MANIFEST = 10_000_000
+# What a zip that was cut or changed makes of its reader, wherever that notices.
+DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError)
 SAME_MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
@@ -183,7 +186,7 @@ class Reader:
             return self.zip.read(info)
         except KeyError:
             raise BadArchive(f"{self.path} has no {name}: it isn't a tenant's archive.") from None
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except DAMAGE as error:
             raise BadArchive(f"{self.path} is damaged at {name}: {error}.") from None
 
     def check_files(self) -> None:
@@ -207,7 +210,7 @@ class Reader:
         try:
             with self.zip.open(name) as file:
                 yield from within(file, limit)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        except DAMAGE as error:
             raise BadArchive(f"{self.path} is damaged at {name}: {error}.") from None
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
