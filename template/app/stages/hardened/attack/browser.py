@@ -78,8 +78,8 @@ class Browser:
     def send(self, path: str, method: str, body: Any, headers: dict[str, str]) -> Answer:
         """The path goes as it is: dots and escapes are part of what is tried."""
         parts = urlsplit(self.url)
-        pool = POOL.connection_from_url(self.url)
         try:
+            pool = POOL.connection_from_url(self.url)
             found: BaseHTTPResponse = pool.urlopen(
                 method,
                 f"{parts.path.rstrip('/')}{path}",

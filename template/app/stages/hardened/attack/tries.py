@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.columns import new_id
@@ -51,6 +51,8 @@ class Target:
     operations: list[Operation]
     pages: list[Operation]
     said: Callable[[str], None]
+    # What each read of theirs answered before anything was tried.
+    before: dict[str, int] = field(default_factory=dict)
 
     def ids(self) -> list[str]:
         return sorted(self.theirs.ids - self.ours.ids)[:MOST_IDS]
@@ -71,7 +73,10 @@ def plant(target: Target) -> None:
         for one in (*target.reads(), *target.pages):
             if not one.takes_an_id:
                 who = party.program if one.path.startswith("/api/") else party.browser
-                party.ids |= set(UUID.findall(who.ask(party.at(one.path)).text))
+                answer = who.ask(party.at(one.path))
+                party.ids |= set(UUID.findall(answer.text))
+                if party is target.theirs:
+                    target.before[one.path] = answer.status
 
 
 def with_text(body: Any, text: str) -> Any:
@@ -197,10 +202,10 @@ def still_there(target: Target, record: Attack) -> None:
     """After all that, theirs is as it was."""
     for one in target.reads():
         if not one.takes_an_id and "/jobs" not in one.path:
-            answer = target.theirs.program.ask(target.theirs.at(one.path))
-            record.judge(
-                f"{one.path} of theirs answers {answer.status}" if answer.status != 200 else ""
-            )
+            status = target.theirs.program.ask(target.theirs.at(one.path)).status
+            before = target.before[one.path]
+            told = f"{one.path} of theirs answers {status}, and answered {before} before"
+            record.judge(told if status != before else "")
 
 
 TRIES: dict[str, Callable[[Target, Attack], None]] = {
