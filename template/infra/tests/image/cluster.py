@@ -5,7 +5,8 @@ network, a Job's pod is waited for, probes are asked from outside (podman would 
 image and systemd beside it). No policy of the network holds. Podman 4.3 would open the ports of
 each pod on the machine, share an emptyDir among all pods that call it the same, and start a
 container that has ended again and again, so pods have no ports, volumes are called after their
-pods, and nothing is started a second time: what crashes shows.
+pods, and nothing is started a second time: what crashes shows. It makes no folder in a ConfigMap's
+volume, so the gateway's rules are beside its configuration instead of below it.
 """
 
 import base64
@@ -123,6 +124,7 @@ def pod_of(manifest: Manifest) -> Manifest:
     name = manifest["metadata"]["name"]
     template = manifest if manifest["kind"] == "Pod" else manifest["spec"]["template"]
     spec = deepcopy(template["spec"])
+    take_rules_out(spec)
     for volume in spec["volumes"]:
         volume["name"] = f"{name}-{volume['name']}"
     for container in [*spec.get("initContainers", []), *spec["containers"]]:
@@ -137,6 +139,24 @@ def pod_of(manifest: Manifest) -> Manifest:
         "metadata": labels | {"name": name, "annotations": KEEP},
         "spec": spec | {"restartPolicy": "Never"},
     }
+
+
+def take_rules_out(spec: Manifest) -> None:
+    """Mount what a volume has in its folder `rules` in a place of its own, and say so to Caddy."""
+    for volume in list(spec["volumes"]):
+        items = volume.get("configMap", {}).get("items", [])
+        below = [one for one in items if one["path"].startswith("rules/")]
+        if not below:
+            continue
+        volume["configMap"]["items"] = [one for one in items if one not in below]
+        beside = [one | {"path": Path(one["path"]).name} for one in below]
+        rules = volume["configMap"] | {"items": beside}
+        spec["volumes"].append({"name": "rules", "configMap": rules})
+        for container in spec["containers"]:
+            if any(mount["name"] == volume["name"] for mount in container["volumeMounts"]):
+                mounted = {"name": "rules", "mountPath": "/rules", "readOnly": True}
+                container["volumeMounts"].append(mounted)
+                container["env"].append({"name": "GATEWAY_RULES", "value": "/rules"})
 
 
 def memory_of(group: str) -> int:

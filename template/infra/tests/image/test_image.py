@@ -89,7 +89,9 @@ def until_it_answers(url: str) -> dict:
 def test_a_locked_up_container_serves(container):
     _name, first = container
 
-    assert first == {"status": "ok", "checks": {"database": "ok", "migrations": "ok"}}
+    assert first["status"] == "ok"
+    assert {"database", "migrations"} <= first["checks"].keys()
+    assert set(first["checks"].values()) == {"ok"}
 
 
 def test_it_is_nobody_and_may_nothing(podman, container):
