@@ -33,7 +33,7 @@ def test_show_rehearses_and_changes_nothing(project):
     done = stage(project, "show")
 
     assert done.returncode == 0, done.stderr
-    assert "new       app/stages/services/" in done.stdout
+    assert "new       docs/" in done.stdout
     assert "changed   pyproject.toml" in done.stdout
     assert project.changes == ""
 
