@@ -72,10 +72,10 @@ def test_another_name_of_a_role_changes_nothing(acme, ada, sso, visitor):
 
 
 def test_a_role_that_is_not_there_is_refused(acme, ada, sso):
-    answer = set_up(acme, sso.issuer, role_map="desk = Suport")
+    answer = set_up(acme, sso.issuer, role_map="desk = Back office")
 
     assert answer.status_code == 422
-    assert "no role here is called “Suport”" in answer.text
+    assert "no role here is called “Back office”" in answer.text
 
 
 def test_another_workspaces_role_is_not_there(acme, initech, sso):
