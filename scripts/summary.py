@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +81,9 @@ def counted_tests() -> Iterator[dict[str, str]]:
     """
     with TemporaryDirectory() as folder:
         try:
-            yield {"PYTEST_ADDOPTS": f"--junit-xml={folder}/$NOX_CURRENT_SESSION.xml"}
+            given = os.environ.get("PYTEST_ADDOPTS", "")
+            report = f"--junit-xml={folder}/$NOX_CURRENT_SESSION.xml"
+            yield {"PYTEST_ADDOPTS": f"{report} {given}".strip()}
         finally:
             for report in sorted(Path(folder).iterdir(), key=lambda path: path.stat().st_mtime):
                 name = "" if report.stem == LINES[-1].name else f"{report.stem}: "
