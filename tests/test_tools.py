@@ -222,7 +222,7 @@ def test_a_run_inside_of_a_run_is_listed_by_its_own_name():
         "import os, pathlib\n"
         "from scripts import summary\n"
         "with summary.listing('stage(one)'), summary.counted_tests() as counting:\n"
-        "    file = counting['PYTEST_ADDOPTS'].partition('=')[2]\n"
+        "    file = counting['PYTEST_ADDOPTS'].split()[0].partition('=')[2]\n"
         "    for name, count in {'tests': 3, 'stage(one)': 2}.items():\n"
         "        os.environ['NOX_CURRENT_SESSION'] = name\n"
         f"        pathlib.Path(os.path.expandvars(file)).write_text({one}.format(count))\n"
