@@ -91,7 +91,7 @@ def test_what_was_asked_for_before_a_crash_is_done_once(program, system):
     reports = [report["id"] for client in clients for report in client.answers.values()]
     assert len(set(reports)) == sum(len(client.keys) for client in clients)
     eventually(lambda: all(is_built(program, one) for one in reports), patience=PATIENCE_SECONDS)
-    eventually(lambda: billed(program) - billed_before == len(reports))
+    eventually(lambda: billed(program) - billed_before == len(reports), patience=PATIENCE_SECONDS)
 
 
 def is_built(program: Program, report: str) -> bool:
