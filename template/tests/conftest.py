@@ -69,14 +69,22 @@ def build(database_url: str, instance: Path, **config: object) -> Flask:
     owner = {"migrations_database_url": owner_of(database_url)}
     app = create_app({"app_env": "testing", "database_url": database_url} | owner | config)
     app.instance_path = str(instance)
+    app.extensions["limiter_as_made"] = dict(vars(limiter))
     return app
+
+
+def let_it_count(app: Flask) -> None:
+    """Give an application the one limiter of this process, which counts where the last one did."""
+    vars(limiter).update(app.extensions["limiter_as_made"])
 
 
 @pytest.fixture
 def app(migrated_app: Flask) -> Iterator[Flask]:
     """The application with empty tables."""
+    let_it_count(migrated_app)
     yield migrated_app
     migrated_app.extensions["queue"].flush()
+    let_it_count(migrated_app)
     limiter.reset()
     empty_all_tables(migrated_app)
 

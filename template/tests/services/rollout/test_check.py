@@ -216,6 +216,8 @@ class TestCommand:
             who = ["-c", "user.name=T", "-c", "user.email=t@t.test"]
             subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
 
+        (folder / "notes").mkdir()  # A folder there is no migration.
+        (folder / "notes" / "read.me").write_text("Ours.")
         git("init", "-q")
         git("add", ".")
         git("commit", "-qm", "before")

@@ -106,6 +106,6 @@ def revisions_at(ref: str, folder: Path) -> list[str]:
     return [
         match[1]
         for name in done.stdout.split()
-        if (file := folder / name).exists()
+        if (file := folder / name).is_file()
         and (match := migrate.REVISION.search(file.read_text("utf-8")))
     ]
