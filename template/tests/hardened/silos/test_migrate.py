@@ -323,7 +323,7 @@ def test_migrations_that_changed_under_the_same_name_are_refused(fleet, next_rel
     do(bad, "CREATE TABLE counted (in_the_way int)")
     assert fleet.run("migrate", "--at-once", "1").exit_code == 1
     do(bad, "DROP TABLE counted")
-    next_release(ONE_TABLE.replace("VALUES (1)", "VALUES (2)"))
+    next_release(ONE_TABLE.replace("VALUES (1)", "VALUES (22)"))
 
     refused = fleet.run("migrate")
     anew = fleet.run("migrate", "--anew")

@@ -32,7 +32,6 @@ from app.stages.hardened.lifecycle.group import by_operator, cli, named, plain_r
 from app.stages.hardened.lifecycle.ledger import find, with_key
 from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.running import Say, Step, Work, ignore, kind, note
-from app.stages.hardened.silos import create as silos
 from app.stages.hardened.silos.names import Passwords, database_of, owner_of
 from app.tenancy import enter
 
@@ -200,13 +199,15 @@ def make_silos(work: Work) -> None:
     """Make each service's silo and make it known; what is there already stays."""
     if work.asked["place"] != "silo":
         return
+    from app.stages.hardened.silos import create  # Alembic is slow to import.
+
     admin = admin_url()
     for number, service in enumerate(SILOED, start=1):
         target = target_for(admin, service, work.tenant_id)
         secrets = Passwords(
             passwords.password_of(target, "app"), passwords.password_of(target, "owner")
         )
-        silos.make(admin, service, work.tenant_id, secrets)
+        create.make(admin, service, work.tenant_id, secrets)
         catalog.add_target(target)
         db.session.commit()
         work.progress(number, len(SILOED), f"silo of {service}")

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from flask import current_app
 
-from app import migrate
 from app.db import owns
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import drivers
@@ -50,8 +49,10 @@ def url_of(package: str, tenant_id: UUID) -> str:
 
 def pool_of(package: str) -> str:
     """Where a package keeps everybody's rows, as the owner of its tables."""
+    from app.migrate import absolute  # Alembic is slow to import.
+
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return migrate.absolute(app, store_of(app, package).owner_url)
+    return absolute(app, store_of(app, package).owner_url)
 
 
 def everywhere(tenant_id: UUID) -> dict[str, str]:
