@@ -16,7 +16,10 @@ from app.limits import limiter
 from tests.databases import owner_of
 from tests.world import Company, as_owner, found, sign_in
 
-pytest_plugins = ["tests.postgres", "tests.browser"]
+# What a stage's tests print at the end must be known before they are collected, somewhere else.
+HERE = Path(__file__).parent
+FIGURES = [f"tests.{file.parent.name}.figures" for file in HERE.glob("*/figures.py")]
+pytest_plugins = ["tests.postgres", "tests.browser", *FIGURES]
 
 
 @pytest.fixture(scope="session", autouse=True)
