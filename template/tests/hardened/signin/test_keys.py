@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from app.auth.models import ApiToken
 from app.db import db, now
 from app.settings import BadSettings
+from app.stages.hardened.rbac import granting
 from app.stages.hardened.signin import keys
 from app.stages.hardened.signin.models import KeyLimits
 from tests.services.identity.test_who import PROJECTS, within
@@ -236,7 +237,6 @@ def test_scopes_count_in_every_service_and_a_revoked_key_ends_within_a_second(sy
 
 def test_a_key_narrows_what_roles_give_and_not_the_other_way_round(app):
     """Whoever fills in grants stands before the keys, or a scope would be widened again."""
-    refiners = app.extensions["refine_identity"]
-    giving = [one for one in refiners if ".rbac" in one.__module__]
+    follows = [fact.follow for fact in app.extensions["identity_facts"]]
 
-    assert all(refiners.index(one) < refiners.index(keys.narrow) for one in giving)
+    assert follows.index(granting.grant) < follows.index(keys.narrow)

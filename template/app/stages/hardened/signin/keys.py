@@ -18,7 +18,7 @@ from sqlalchemy import and_, bindparam, select
 from app import audit
 from app.access import Permission, declare
 from app.auth import tokens
-from app.auth.identity import Identity
+from app.auth.identity import Fact, Identity
 from app.auth.models import ApiToken, User
 from app.auth.panels import Panel, add_panel
 from app.db import db, now, reading
@@ -27,6 +27,13 @@ from app.stages.hardened.signin.models import KeyLimits
 from app.tenancy import current_tenant
 
 PERMISSIONS = {"keys:write": Permission("See everybody's API keys, and end them")}
+ENDS, OPENS = (
+    select(column)
+    .where(KeyLimits.tenant_id == ApiToken.tenant_id, KeyLimits.token_id == ApiToken.id)
+    .correlate(ApiToken)
+    .scalar_subquery()
+    for column in (KeyLimits.expires_at, KeyLimits.scopes)
+)
 LIMITS: Any = select(KeyLimits.scopes, KeyLimits.expires_at).where(
     KeyLimits.tenant_id == bindparam("tenant_id"), KeyLimits.token_id == bindparam("token_id")
 )
@@ -65,7 +72,10 @@ class Key:
 
 def init_app(app: Flask) -> None:
     declare(app, PERMISSIONS)
-    app.extensions["refine_identity"].append(narrow)
+    app.extensions["identity_facts"] += [
+        Fact(ENDS, until, ("token",)),
+        Fact(OPENS, narrow, ("token",)),
+    ]
     add_panel(
         app,
         "settings",
@@ -83,18 +93,16 @@ def init_app(app: Flask) -> None:
     key_api.init_app(app)
 
 
-def narrow(who: Identity, _credential: str) -> Identity | None:
-    """Who a key lets in: nobody once it has ended, else its person with the key's scopes."""
-    if who.token_id is None or who.tenant is None:
+def until(who: Identity, ends_at: datetime | None) -> Identity | None:
+    """A key lets nobody in once it has ended; a token from before this stage has no end."""
+    return None if ends_at is not None and ends_at <= now() else who
+
+
+def narrow(who: Identity, scopes: str | None) -> Identity:
+    """A key with scopes opens those, as far as its person may; one without, all of that."""
+    if who.tenant is None or scopes is None:
         return who
-    limits = limits_of(who.tenant.id, who.token_id)
-    if limits is None:
-        return who
-    if limits.expires_at <= now():
-        return None
-    if limits.scopes is None:
-        return who
-    return replace(who, grants=tuple(name for name in limits.scopes.split() if who.can(name)))
+    return replace(who, grants=tuple(name for name in scopes.split() if who.can(name)))
 
 
 def limits_of(tenant_id: UUID, token_id: UUID) -> Any:
