@@ -1,12 +1,14 @@
 """A program somewhere that uses the API, with nothing but a token."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 TIMEOUT_SECONDS = 20
+TOO_MANY = 429
 
 
 @dataclass
@@ -25,7 +27,17 @@ class Program:
     def send(
         self, method: str, path: str, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
-        """The status and the JSON of the answer. Raises OSError if there is none."""
+        """The status and the JSON of the answer. Raises OSError if there is none.
+
+        Who is told to wait does, and asks again: a later stage keeps each workspace to its share.
+        """
+        while (answer := self.send_once(method, path, headers))[0] == TOO_MANY:
+            time.sleep(1)
+        return answer
+
+    def send_once(
+        self, method: str, path: str, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         request = urllib.request.Request(f"{self.workspace}{path}", method=method)
         for name, value in {"Authorization": f"Bearer {self.token}", **(headers or {})}.items():
             request.add_header(name.replace("_", "-"), value)
