@@ -26,7 +26,7 @@ pytestmark = [
 OWNER = "ada@acme.example"  # Of a demo workspace whose plan includes reports.
 CLIENTS = 3
 ENOUGH = 12
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 240
 
 
 class Client(threading.Thread):
