@@ -65,7 +65,8 @@ def measure(project: Path, wish: argparse.Namespace) -> dict[str, object]:
         folder.chmod(0o755)  # PostgreSQL may run as somebody else.
         postgres = stack.enter_context(Postgres(folder / "postgres"))
         postgres.make_database("pooled")
-        world = worlds.make_world(postgres.url("pooled"), folder)
+        url, os.environ["MIGRATIONS_DATABASE_URL"] = postgres.make_roles("pooled")
+        world = worlds.make_world(url, folder)
         tokens = worlds.make_neighbours(world, folder, QUIET)
         redis_port = free_port()
         redis = subprocess.Popen([valkey(), "--port", str(redis_port), "--save", ""], stdout=-3)
