@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -13,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from app import migrate
 from app.db import close_connections
 from tests.conftest import build
-from tests.databases import make_database
+from tests.databases import database_of_its_own
 from tests.world import as_owner
 
 
@@ -62,13 +61,8 @@ def by_owner(app: Flask) -> Iterator[Callable[[str], None]]:
 @pytest.fixture
 def fresh_database(postgres_server: str) -> Iterator[str]:
     """An empty database with two roles of its own, gone after the test."""
-    name = f"walls_{uuid4().hex[:10]}"
-    yield make_database(postgres_server, name)
-    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        for role in (f"{name}_owner", f"{name}_app"):
-            connection.execute(text(f'DROP ROLE "{role}"'))
+    with database_of_its_own(postgres_server, "walls") as url:
+        yield url
 
 
 @pytest.fixture
