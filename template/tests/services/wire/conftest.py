@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from app.limits import limiter
 from app.stages.services.settings import SERVICES
 
 Wsgi = Callable[..., Any]
@@ -17,16 +16,13 @@ URLS = {f"{name}_url": NOWHERE for name in SERVICES} | {"redis_url": "redis://12
 
 
 @pytest.fixture
-def service(app: Flask, make_app: Callable[..., Flask]) -> Iterator[Callable[..., Flask]]:
+def service(app: Flask, make_app: Callable[..., Flask]) -> Callable[..., Flask]:
     """Makes the application as one service runs it, on the tests' database."""
-    # It's one for all applications of this process, and theirs counts in a Redis that is away.
-    limits = dict(vars(limiter))
 
     def make(serves: str, **config: object) -> Flask:
         return make_app(serves=serves, worker="separate", **URLS | config)
 
-    yield make
-    vars(limiter).update(limits)
+    return make
 
 
 class KeepsConnections(WSGIRequestHandler):
