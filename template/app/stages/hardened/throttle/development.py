@@ -14,8 +14,10 @@ def beside_the_gateway(plan: Plan) -> list[Part]:
     folder = plan.instance / "turned-away"
     rules = plan.instance / RULES
     rules.mkdir(parents=True, exist_ok=True)
-    room = f"127.0.0.1:{free_port()}"
+    port = free_port()
+    room = f"127.0.0.1:{port}"
     domain = plan.app.config["SETTINGS"].tenant_domain
     (rules / "turned-away.caddy").write_text(edge.rule(folder, room, domain), "utf-8")
     follow = flask("throttle", "follow", str(folder), "--waiting-room", room)
-    return [Part("throttle", follow, {**os.environ, "REDIS_URL": plan.redis}, reloads=False)]
+    env = {**os.environ, "REDIS_URL": plan.redis}
+    return [Part("throttle", follow, env, port=port, reloads=False)]
