@@ -176,6 +176,17 @@ def test_a_silo_that_is_dropped_leaves_no_role_behind(make, admin):
     assert not create.exists(admin, silo.service, silo.tenant_id)
 
 
+def test_who_is_connected_to_a_silo_that_is_dropped_is_cut_off(make, admin):
+    silo = make()
+    with psycopg.connect(plain(silo.url)) as app, psycopg.connect(plain(silo.owner_url)) as owner:
+        create.drop(admin, silo.service, silo.tenant_id)
+
+        for connection in (app, owner):
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+    assert not create.exists(admin, silo.service, silo.tenant_id)
+
+
 def test_it_is_walled_like_a_pool_and_the_owner_too(make):
     silo, tenant_id = make(), uuid4()
     row = "INSERT INTO projects VALUES (%s, %s, 'a', 'a', '', %s, now(), now(), NULL, 1)"

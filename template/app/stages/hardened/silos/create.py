@@ -102,9 +102,11 @@ def drop(admin: str, service: str, tenant_id: UUID) -> None:
     """Remove a silo with all that is in it, and its roles. One that isn't there is removed."""
     database = database_of(service, tenant_id)
     with connected(admin) as connection, holding(connection, database):
+        roles = [r for r in (database, owner_of(database)) if has_role(connection, r)]
+        for role in roles:
+            act_for(connection, role)  # Else their connections mustn't be cut off.
         connection.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
         )
-        for role in (database, owner_of(database)):
-            if has_role(connection, role):
-                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        for role in roles:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
