@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import make_url
 
-from app import create_app, health, migrate, stage
+from app import create_app, health, stage
 from app.db import close_connections, db
 from app.dev.postgres import Postgres
 from app.dev.processes import Processes
@@ -135,6 +135,8 @@ def embedded(*, left_behind: Literal["refuse", "stop"] = "refuse") -> Iterator[P
 
 def prepare(app: Flask) -> None:
     """Bring the tables up to date and make the demo tenants, where they are not there yet."""
+    from app import migrate  # Alembic is slow to import.
+
     with app.app_context(), migrate.plain_errors():
         late = migrate.pending(app)
         if late:

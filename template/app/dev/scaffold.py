@@ -19,7 +19,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from app import api, create_app, features, migrate
+from app import api, create_app, features
 from app.db import TEAMS, metadata_for, owns
 
 PATTERN = Path(__file__).with_name("feature")
@@ -184,6 +184,8 @@ def tidy(files: list[Path]) -> None:
 
 def write_migration(app: Flask, naming: Naming) -> Path:
     """Write the migration that makes the feature's table, against a database made for that."""
+    from app import migrate  # Alembic is slow to import.
+
     with TemporaryDirectory() as folder:
         fresh = create_app(only_database(f"sqlite:///{Path(folder).as_posix()}/fresh.db"))
         with fresh.app_context():
@@ -200,6 +202,8 @@ def only_database(url: str) -> dict[str, str]:
 
 def refuse_other_changes(fresh: Flask, naming: Naming) -> None:
     """The new migration must hold the new table only."""
+    from app import migrate
+
     with migrate.connecting(fresh, TEAMS) as connection:
         differences = migrate.differences(TEAMS, connection)
     others = [one for one in differences if naming.plural not in str(one)]

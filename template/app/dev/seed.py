@@ -11,7 +11,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from app import analytics, auth, billing, features, migrate
+from app import analytics, auth, billing, features
 from app.auth.models import Membership, Organisation, User
 from app.auth.passwords import hash_password
 from app.db import db, now
@@ -66,6 +66,8 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def seed_command() -> None:
     """Make the demo tenants Acme and Initech, with people and data."""
+    from app import migrate  # Alembic is slow to import.
+
     with migrate.plain_errors():
         made = seed(current_app)
     click.echo(f"Made {' and '.join(made)}." if made else "The demo data is there already.")
@@ -80,6 +82,8 @@ def seed(app: Flask) -> list[str]:
 
 
 def refuse_where_it_would_harm(app: Flask) -> None:
+    from app import migrate  # Alembic is slow to import.
+
     if app.config["SETTINGS"].in_production:
         raise click.ClickException("The demo people's password is public: not in production.")
     with app.app_context():

@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from sqlalchemy import create_engine, make_url, text
 
-from app import create_app, health, migrate
+from app import create_app, health
 from app.db import close_connections, db
 from app.dev.command import embedded
 from app.dev.postgres import Postgres
@@ -97,6 +97,8 @@ def prepare(databases: dict[str, Database], redis: str) -> None:
 
 def bring_up_to_date(service: str, database: Database, redis: str) -> None:
     """What `flask db upgrade` does for one service, as the owner of its tables."""
+    from app import migrate  # Alembic is slow to import.
+
     neighbours = {f"{name}_url": "http://127.0.0.1" for name in SERVICES}
     app = create_app(
         {
@@ -115,6 +117,8 @@ def bring_up_to_date(service: str, database: Database, redis: str) -> None:
 
 def fill(databases: dict[str, Database], redis: str) -> list[str]:
     """Make the demo tenants, each package's rows in the database of its service."""
+    from app import migrate  # Alembic is slow to import.
+
     urls = {f"{name}_database_url": database.url for name, database in databases.items()}
     app = create_app({**urls, "database_url": databases["features"].url, "redis_url": redis})
     with app.app_context(), migrate.plain_errors():

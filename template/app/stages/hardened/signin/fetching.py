@@ -11,9 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import requests
 from flask import current_app
-from requests.adapters import HTTPAdapter
 
 from app.errors import Refused
 
@@ -61,27 +59,12 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and (hidden is None or hidden.is_global)
 
 
-class Pinned(HTTPAdapter):
-    """Connects to the address that was looked up; certificate and Host are the name's."""
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        url = request.url or ""
-        refuse_address(url)
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = address_of(host, port)
-        if parts.scheme == "https":
-            known = self.poolmanager.connection_pool_kw
-            known["server_hostname"] = known["assert_hostname"] = host
-        request.headers["Host"] = parts.netloc
-        netloc = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        request.url = parts._replace(netloc=netloc).geturl()
-        return super().send(request, *args, **kwargs)
-
-
 def ask(method: str, url: str, **kwargs: Any) -> dict[str, Any]:
     """A provider's answer: a JSON object. Raises `ProviderRefused`."""
+    import requests  # Slow to import, and for a log-in only.
+
+    from app.stages.hardened.signin.pinned import Pinned
+
     refuse_address(url)
     with requests.Session() as session:
         session.trust_env = False  # No proxy and no .netrc of this machine.

@@ -10,7 +10,6 @@ from hmac import compare_digest
 from typing import Any
 
 import structlog
-from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -51,6 +50,9 @@ def metadata_of(issuer: str) -> dict[str, Any]:
 
 def where_to(client: Client, *, state: str, nonce: str, verifier: str) -> str:
     """The provider's address to send somebody to."""
+    # Slow to import, and for a log-in only.
+    from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
+
     endpoint = metadata_of(client.issuer)["authorization_endpoint"]
     session = OAuth2Session(
         client.id,

@@ -6,28 +6,13 @@ site that looks like ours the browser doesn't even offer it.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
 from flask import Flask, abort, current_app
 from sqlalchemy import select
-from webauthn import (
-    base64url_to_bytes,
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import bytes_to_base64url, options_to_json_dict
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from app import audit
 from app.auth.models import User
@@ -37,9 +22,12 @@ from app.errors import Refused
 from app.stages.hardened.signin import ceremonies, sessions
 from app.stages.hardened.signin.models import Passkey
 
+if TYPE_CHECKING:
+    from webauthn.helpers.exceptions import WebAuthnException
+
+# `webauthn` is slow to import, and for whoever logs in only: it's imported where it's needed.
 log = structlog.get_logger()
 
-VERIFIED = UserVerificationRequirement.REQUIRED
 MOST = 20
 
 
@@ -88,21 +76,26 @@ def of(user_id: UUID) -> list[Passkey]:
 
 def ask_to_make(user: User) -> dict[str, Any]:
     """What the browser needs to make a passkey for a person."""
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs
+
     known = of(user.id)
     if len(known) >= MOST:
         raise PasskeyRefused(f"You have {MOST} passkeys already. Remove one first.")
-    options = generate_registration_options(
+    options = webauthn.generate_registration_options(
         rp_id=place().host,
         rp_name=current_app.config["PRODUCT"]["name"],
         user_id=user.id.bytes,
         user_name=user.email,
         user_display_name=user.name,
         challenge=challenge("make passkey", user=user.id.hex),
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=VERIFIED
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.REQUIRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         ),
         exclude_credentials=[
-            PublicKeyCredentialDescriptor(id=base64url_to_bytes(one.credential_id)) for one in known
+            structs.PublicKeyCredentialDescriptor(id=base64url_to_bytes(one.credential_id))
+            for one in known
         ],
     )
     return options_to_json_dict(options)
@@ -110,11 +103,15 @@ def ask_to_make(user: User) -> dict[str, Any]:
 
 def keep(user: User, name: str, credential: dict[str, Any]) -> Passkey:
     """Keep a passkey that the browser made; raises `PasskeyRefused`."""
+    import webauthn
+    from webauthn.helpers import bytes_to_base64url
+    from webauthn.helpers.exceptions import WebAuthnException
+
     asked = answered("make passkey", credential)
     if asked["user"] != user.id.hex:
         raise PasskeyRefused("It was made for another account.")
     try:
-        made = verify_registration_response(
+        made = webauthn.verify_registration_response(
             credential=credential,
             expected_challenge=asked["challenge"],
             expected_rp_id=place().host,
@@ -137,26 +134,34 @@ def keep(user: User, name: str, credential: dict[str, Any]) -> Passkey:
 
 def ask_to_show() -> dict[str, Any]:
     """What the browser needs to log in with whichever passkey its person chooses."""
-    options = generate_authentication_options(
-        rp_id=place().host, challenge=challenge("show passkey"), user_verification=VERIFIED
+    import webauthn
+    from webauthn.helpers import options_to_json_dict, structs
+
+    options = webauthn.generate_authentication_options(
+        rp_id=place().host,
+        challenge=challenge("show passkey"),
+        user_verification=structs.UserVerificationRequirement.REQUIRED,
     )
     return options_to_json_dict(options)
 
 
 def owner_of(credential: dict[str, Any]) -> User:
     """Whose passkey the browser has shown; raises `PasskeyRefused`."""
+    import webauthn
+    from webauthn.helpers.exceptions import WebAuthnException
+
     asked = answered("show passkey", credential)
     mine = select(Passkey).where(Passkey.credential_id == str(credential.get("id", "")))
     row = db.session.scalars(mine.with_for_update()).one_or_none()
     if row is None:
         raise PasskeyRefused("Nobody has this passkey here. It may have been removed.")
     try:
-        shown = verify_authentication_response(
+        shown = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=asked["challenge"],
             expected_rp_id=place().host,
             expected_origin=place().origin,
-            credential_public_key=base64url_to_bytes(row.public_key),
+            credential_public_key=webauthn.base64url_to_bytes(row.public_key),
             credential_current_sign_count=row.sign_count,
             require_user_verification=True,
         )
@@ -167,7 +172,7 @@ def owner_of(credential: dict[str, Any]) -> User:
     return db.session.get_one(User, row.user_id)
 
 
-def refused(error: WebAuthnException) -> PasskeyRefused:
+def refused(error: "WebAuthnException") -> PasskeyRefused:
     log.warning("passkey refused", reason=str(error))
     return PasskeyRefused("What your device sent can't be verified. Try again.")
 
@@ -179,6 +184,8 @@ def challenge(kind: str, **facts: str) -> bytes:
 
 def answered(kind: str, credential: dict[str, Any]) -> dict[str, Any]:
     """What was asked that the browser answers; raises `PasskeyRefused`."""
+    from webauthn import base64url_to_bytes
+
     try:
         told = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))
         key = base64url_to_bytes(told["challenge"]).decode("ascii")

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import pyotp
-import segno
 from flask import Flask, current_app, redirect, session
 from flask.typing import ResponseReturnValue
 from sqlalchemy import delete, func, select, update
@@ -182,5 +181,7 @@ def address_of(user: User, secret: str) -> str:
 
 def picture(address: str) -> str:
     """A QR code as SVG, dark on light whatever the page's colours are; it asks nobody else."""
+    import segno  # Slow to import, and for this page only.
+
     made = segno.make(address, error="m", micro=False)
     return str(made.svg_inline(scale=5, border=4, dark="#000", light="#fff", svgclass=None))
