@@ -162,7 +162,7 @@ def setting(tenant: UUID) -> str:
 
 
 def entering(tenant: UUID) -> str:
-    return f"BEGIN; SELECT hardened.enter('{tenant}', 0)"
+    return f"BEGIN; CALL hardened.enter('{tenant}', 0)"
 
 
 def parameters(connection: Any, name: str, tenant: UUID) -> tuple[Any, ...]:

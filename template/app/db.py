@@ -1,7 +1,7 @@
 """The database: one `db`, a metadata per package, and the kinds of columns that models share."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 from flask import Flask, current_app
@@ -206,6 +206,7 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "savepoint", begin_before_savepoint)
     else:
         event.listen(engine, "connect", tune_postgres)
+        event.listen(engine, "rollback", go_back_by_a_message)
 
 
 def forget_together(engine: Engine, reader: Engine) -> None:
@@ -226,6 +227,22 @@ def tune_postgres(connection: Any, _record: Any) -> None:
     connection.autocommit = True
     connection.execute("SET TIME ZONE 'UTC'")
     connection.autocommit = autocommit
+
+
+def go_back_by_a_message(connection: Connection) -> None:
+    """End a transaction that only read, or is given up, as the driver does, but for one thing.
+
+    Its own `rollback()` forgets what it has prepared, for tables may have been made in between.
+    Ours are made by migrations, and a session that has read ends with it each time. After an error
+    it forgets still: what failed may have been a plan for a table that has changed meanwhile.
+    """
+    if connection.closed or connection.invalidated:
+        return
+    raw: Any = connection.connection.dbapi_connection
+    driver: Any = connection.dialect.dbapi
+    if raw.info.transaction_status.name == "INTRANS":
+        with suppress(driver.Error):  # Then the driver's own says what is wrong.
+            raw.pgconn.exec_(b"ROLLBACK")
 
 
 def tune_sqlite(connection: Any, _record: Any) -> None:

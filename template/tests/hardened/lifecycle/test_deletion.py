@@ -177,7 +177,7 @@ def test_a_late_transaction_finds_the_door_shut(world):
         world.connect("features") as connection,
         pytest.raises(sa.exc.DBAPIError, match="not served here"),
     ):
-        connection.execute(text("SELECT hardened.enter(:id, 0)"), {"id": acme.tenant.id})
+        connection.execute(text("CALL hardened.enter(:id, 0)"), {"id": acme.tenant.id})
 
 
 def test_the_slug_must_be_typed_again(world):
@@ -200,7 +200,7 @@ def test_a_last_archive_brings_it_back(world, tmp_path):
 
     assert world.everything(acme.tenant.id) == before
     with world.connect("features") as connection:
-        connection.execute(text("SELECT hardened.enter(:id, 0)"), {"id": acme.tenant.id})
+        connection.execute(text("CALL hardened.enter(:id, 0)"), {"id": acme.tenant.id})
     with world.app.app_context():
         assert catalog.entry_of(acme.tenant.id).state == "active"
 

@@ -160,7 +160,7 @@ def test_a_transaction_that_does_not_end_keeps_a_tenant_where_it_is(place):
 
         def hold(point):
             if point == "compared":
-                stuck.execute("SELECT hardened.enter(%s, 0)", (place.acme.id,))
+                stuck.execute("CALL hardened.enter(%s, 0)", (place.acme.id,))
 
         mover.reached = hold
         with pytest.raises(StillBusy, match="doesn't end"):

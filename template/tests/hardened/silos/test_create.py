@@ -201,7 +201,7 @@ def test_it_is_walled_like_a_pool_and_the_owner_too(make):
 
 def test_it_serves_nobody_until_somebody_is_placed_and_then_only_them(make):
     silo, tenant_id, other = make(), uuid4(), uuid4()
-    enter = "SELECT hardened.enter(%s, 0)"
+    enter = "CALL hardened.enter(%s, 0)"
     with psycopg.connect(plain(silo.url), autocommit=True) as connection:
         with pytest.raises(psycopg.Error, match="not served here"):
             connection.execute(enter, (tenant_id,))

@@ -48,7 +48,7 @@ HOLES = {
         "GRANT TRUNCATE ON projects TO {app}",
         "REVOKE TRUNCATE ON projects FROM {app}",
     ),
-    "no way in": ("REVOKE EXECUTE ON FUNCTION hardened.enter(uuid, bigint) FROM {app}", ""),
+    "no way in": ("REVOKE EXECUTE ON PROCEDURE hardened.enter(uuid, bigint) FROM {app}", ""),
     "view": (
         "CREATE VIEW hole AS SELECT * FROM projects; GRANT SELECT ON hole TO {app}",
         "DROP VIEW hole",

@@ -8,7 +8,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app import migrate
-from app.db import close_connections, db
+from app.db import close_connections, db, reading
 from app.features.projects.models import Project
 from app.stages.hardened.walls import transactions
 from app.stages.hardened.walls.transactions import BeingMoved, Elsewhere
@@ -110,10 +110,39 @@ def test_the_tenant_costs_no_message_of_its_own(acme, monkeypatch):
         db.session.scalar(select(func.count()).select_from(Project))
         db.session.scalar(select(func.count()).select_from(Project))
 
-    assert said == [f"BEGIN; SELECT hardened.enter('{acme.tenant.id}', 0)"]
+    assert said == [f"BEGIN; CALL hardened.enter('{acme.tenant.id}', 0)"]
 
 
 attempt = transactions.attempt
+
+PLANS = text("SELECT count(*) FROM pg_prepared_statements").execution_options(**ACROSS)
+OFTEN = 7  # The driver prepares what it's asked for the sixth time.
+
+
+def test_what_is_prepared_outlives_the_transactions_that_read(narrow):
+    hooli, _ = narrow
+    with hooli.serving():
+        for _ in range(OFTEN):
+            assert NAMES.all() == [("hooli",)]
+            assert db.session.scalars(select(Project.name)).all() == ["hooli"]
+            db.session.rollback()
+
+        assert db.session.scalar(PLANS) > 0
+        with reading("features") as connection:
+            assert connection.scalar(PLANS) > 0
+
+
+def test_after_an_error_everything_is_prepared_anew(narrow):
+    """It may have been the plan: the driver forgets it, and the next try has another one."""
+    hooli, _ = narrow
+    with hooli.serving():
+        for _ in range(OFTEN):
+            assert db.session.scalars(select(Project.name)).all() == ["hooli"]
+            db.session.rollback()
+        fail_in_sql()
+        db.session.rollback()
+
+        assert db.session.scalar(PLANS) == 0
 
 
 def test_a_tenant_that_is_entered_late_is_served_from_then_on(acme):

@@ -105,7 +105,7 @@ def grants_to(connection: Connection, role: str) -> Iterator[str]:
     name = connection.dialect.identifier_preparer.quote(role)
     yield f"GRANT USAGE ON SCHEMA hardened TO {name}"
     yield f"GRANT SELECT ON hardened.placements, hardened.kind TO {name}"
-    yield f"GRANT EXECUTE ON FUNCTION hardened.enter(uuid, bigint) TO {name}"
+    yield f"GRANT EXECUTE ON PROCEDURE hardened.enter(uuid, bigint) TO {name}"
 
 
 def walls(connection: Connection, package: str) -> Iterator[Wall]:

@@ -18,7 +18,7 @@ CREATE TABLE hardened.example (tenant_id uuid)
 --
 -- Each transaction of a tenant begins with it. The lock is the fence: who moves a tenant takes it
 -- alone, and so waits for the transactions that have begun; those to come find the new state.
-CREATE OR REPLACE FUNCTION hardened.enter(wanted uuid, known bigint) RETURNS void
+CREATE OR REPLACE PROCEDURE hardened.enter(wanted uuid, known bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     kind text;
@@ -39,4 +39,4 @@ BEGIN
 END
 $$
 --
-REVOKE ALL ON FUNCTION hardened.enter(uuid, bigint) FROM PUBLIC
+REVOKE ALL ON PROCEDURE hardened.enter(uuid, bigint) FROM PUBLIC

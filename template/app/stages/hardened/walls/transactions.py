@@ -1,6 +1,6 @@
 """A tenant's transaction: the message that begins it says whose it is, and ends with it.
 
-The driver begins nothing by itself here. We send `BEGIN; SELECT hardened.enter(...)` in one
+The driver begins nothing by itself here. We send `BEGIN; CALL hardened.enter(...)` in one
 message, so that the tenant costs no round trip, and nothing of it outlives the transaction: the
 next client of a pooled connection, ours or PgBouncer's, finds nothing set.
 """
@@ -132,7 +132,7 @@ def enter(connection: Connection, tenant_id: UUID, before: str) -> None:
     while True:
         epoch = int(current_app.extensions["epoch_of"](tenant_id))
         try:
-            say(connection, f"{before}SELECT hardened.enter('{tenant_id}', {epoch})")
+            say(connection, f"{before}CALL hardened.enter('{tenant_id}', {epoch})")
         except Elsewhere:
             current_app.extensions["not_here"](tenant_id)
             raise
