@@ -23,6 +23,11 @@ from tempfile import TemporaryDirectory
 import own_python
 from servers import Server, gunicorn
 
+OPEN = {
+    "THROTTLE": "1000000:1000000",
+    "THROTTLE_ADDRESS": "1000000:1000000",
+    "THROTTLE_SHARE": "1",
+}
 COUNTS = (10, 1000, 5000)
 EACH, SUSPENDED = 20, 100  # Projects of each tenant; every so manieth tenant is suspended.
 LIST = "/t/tenant-{number}/api/v1/projects/"
@@ -81,7 +86,7 @@ def measure(project: Path, wish: argparse.Namespace) -> dict[str, object]:
             world = worlds.make_world(url, folder)
             fill(postgres.url(name), count)
             # Nothing is refused here: how much a tenant may ask is another benchmark's business.
-            settings = world.settings | {"THROTTLE": "1000000:1000000", "THROTTLE_SHARE": "1"}
+            settings = world.settings | OPEN
             server = gunicorn(folder, name, "app:create_app()", project, settings)
             asked[count] = Asked(stack.enter_context(server), world.cookie, count)
         for one in asked.values():

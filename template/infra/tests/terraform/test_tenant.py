@@ -25,6 +25,12 @@ SILO = {
     "account_id": "",
     "external_id": "",
 }
+ACCOUNT = {
+    **SILO,
+    "placement": "account",
+    "account_id": "210987654321",
+    "external_id": "0123456789abcdef",
+}
 OURS = {
     "name": "acme",
     "environment": "prod",
@@ -102,3 +108,23 @@ def test_the_environment_learns_a_missing_variable_by_name(tenant):
 
     assert done.returncode == 1
     assert 'input variable "vpc_id" is not set' in done.stderr
+
+
+@pytest.mark.parametrize("wished", [SILO, ACCOUNT], ids=["silo", "account"])
+def test_it_is_planned_of_what_place_wrote_and_the_environment_says(tmp_path, cloud, wished):
+    """As tenant.yml does it; moto gives the role in the account to whoever asks."""
+    folder = TenantCopy(tmp_path, "tenant", cloud.endpoint)
+    environment = json.loads(cloud.prod.do("output", "-json", "tenants"))
+    roles = {"features": ["arn:aws:iam::123456789012:role/features"]}
+    (folder.root / "environment.auto.tfvars.json").write_text(
+        json.dumps(environment | {"trusted_role_arns": environment["trusted_role_arns"] or roles})
+    )
+    (folder.root / "placement.tfvars.json").write_text(json.dumps(wished))
+
+    folder.do("plan", "-var-file=placement.tfvars.json", "-out=tenant.plan")
+
+    made = planned(folder.show("tenant.plan"))
+    (group,) = [one["values"] for one in made if one["type"] == "aws_db_subnet_group"]
+    assert len(group["subnet_ids"]) == 3
+    names = {one["values"].get("name") for one in made if one["type"] == "aws_iam_role"}
+    assert ("acme-prod-00000000beef-features" in names) == (wished is ACCOUNT)

@@ -13,7 +13,7 @@ from tests.tools import PROJECT
 
 FOLDER = PROJECT / ".github" / "workflows"
 # Those that came with the template; a team's own are looked at by the linters alone.
-OURS = ("ci", "deploy", "infra", "infra-apply", "release", "rollout", "services")
+OURS = ("ci", "deploy", "infra", "infra-apply", "release", "rollout", "services", "tenant")
 FILES = [file for file in sorted(FOLDER.glob("*.yml")) if file.stem in OURS]
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 INNERMOST = re.compile(r"\$\(([^()]*)\)")
