@@ -27,7 +27,10 @@ DATABASE = "app"
 def init_app(app: Flask) -> None:
     """A stage that runs more than this brings a `flask dev` of its own."""
     module = stage.module_of("dev")
-    app.cli.add_command(import_module(module).dev if module else dev)
+    if module:
+        import_module(module).init_app(app)
+    else:
+        app.cli.add_command(dev)
 
 
 @click.command("dev")

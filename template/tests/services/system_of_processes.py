@@ -49,21 +49,36 @@ class System:
             shutil.copytree(PROJECT, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
 
     def start(self, *, wait: bool = True) -> None:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(OF_OTHERS)}
-        settings = {"FLASK_APP": "app", "APP_ENV": "development", "PYTHONUNBUFFERED": "1"}
         self.log_file.touch()
         ready = self.said.count(READY) + 1
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.python, "-m", "flask", "dev", "--port", str(self.port), *self.options],
                 cwd=self.folder,
-                env={**clean, **settings, **self.given},
+                env=self.env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         if wait:
             self.wait_for(lambda: self.said.count(READY) == ready)
+
+    def flask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command as somebody types it in another terminal."""
+        return subprocess.run(
+            [self.python, "-m", "flask", *words],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def env(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(OF_OTHERS)}
+        settings = {"FLASK_APP": "app", "APP_ENV": "development", "PYTHONUNBUFFERED": "1"}
+        return {**clean, **settings, **self.given}
 
     # --- Looking ---------------------------------------------------------------------------------
 

@@ -15,10 +15,16 @@ from app.dev import command as prototype
 from app.dev.command import address_of, listening, this_app
 from app.dev.seed import log_ins
 from app.stages.services import dev_databases, dev_leftovers
+from app.stages.services.dev_as import as_service
 from app.stages.services.dev_system import NOTE, Plan, caddy, system_of
 from app.stages.services.settings import SERVICES
 
 LOCK = "dev.lock"
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(dev)
+    app.cli.add_command(as_service)
 
 
 @click.command("dev")

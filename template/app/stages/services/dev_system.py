@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,20 +113,34 @@ def worker(plan: Plan, service: str) -> Part:
 
 def environment(plan: Plan, service: str) -> dict[str, str]:
     """What the processes of a service find in their environment, beside what is there already."""
+    return settings_of(
+        plan.app,
+        service,
+        address=plan.address,
+        database=plan.databases[service].url,
+        redis=plan.redis,
+        ports=plan.ports,
+    )
+
+
+def settings_of(
+    app: Flask, service: str, *, address: str, database: str, redis: str, ports: Mapping[str, int]
+) -> dict[str, str]:
+    """The environment by which a process is that service, in a system that is there."""
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_HANDED_ON}
-    settings = plan.app.config["SETTINGS"]
-    public = settings.public_url if "public_url" in settings.model_fields_set else plan.address
+    settings = app.config["SETTINGS"]
+    public = settings.public_url if "public_url" in settings.model_fields_set else address
     return {
         **inherited,
         "APP_ENV": settings.app_env,
         "SERVES": service,
-        "DATABASE_URL": plan.databases[service].url,
-        "REDIS_URL": plan.redis,
+        "DATABASE_URL": database,
+        "REDIS_URL": redis,
         "PUBLIC_URL": public,
         "TRUSTED_PROXIES": "1",
         "WORKER": "separate",
         "WEB_CONCURRENCY": os.environ.get("WEB_CONCURRENCY", "1"),
-        **{f"{name.upper()}_URL": f"http://127.0.0.1:{plan.ports[name]}" for name in SERVICES},
+        **{f"{name.upper()}_URL": f"http://127.0.0.1:{ports[name]}" for name in SERVICES},
     }
 
 

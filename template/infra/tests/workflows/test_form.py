@@ -97,7 +97,9 @@ def test_each_variable_is_explained_where_it_is_set():
     said = "\n".join(file.read_text("utf-8") for file in FILES)
     page = (PROJECT / "docs" / "deploy.md").read_text("utf-8")
 
-    assert [name for name in set(re.findall(r"\bvars\.(\w+)", said)) if f"`{name}`" not in page] == []
+    assert [
+        name for name in set(re.findall(r"\bvars\.(\w+)", said)) if f"`{name}`" not in page
+    ] == []
 
 
 def test_each_workflow_is_explained():

@@ -54,6 +54,21 @@ def test_everything_runs_and_says_so(system):
         assert f"{part}-worker" in system.said
 
 
+def test_a_command_runs_as_one_of_its_services(system):
+    checked = system.flask("as", "billing", "db", "check", "billing")
+    told = system.flask("as", "billing", "db", "--help")
+
+    assert (checked.returncode, checked.stdout) == (0, "Models and tables agree.\n")
+    assert "Migrate the databases" in told.stdout
+
+
+def test_as_nobody_where_nothing_runs(tmp_path):
+    done = System(tmp_path).flask("as", "billing", "db", "check")
+
+    assert done.returncode == 1
+    assert "No `flask dev` runs in this folder" in done.stderr
+
+
 @pytest.mark.parametrize("role", [f"{s}{kind}" for s in SERVICES for kind in ("", "_owner")])
 def test_a_role_opens_its_own_database_and_no_other(system, role):
     ours = role.removesuffix("_owner")
