@@ -3,56 +3,20 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
-import boto3
 import pytest
 
 from app.errors import Refused
 from app.stages.hardened.accounts import sessions
 from app.stages.hardened.accounts.errors import AccountTrouble
-from app.stages.hardened.accounts.organization import ensure_account
 from app.stages.hardened.accounts.sessions import Keys, Role, Sessions, assume
 from app.stages.hardened.catalog.drivers import NoDriver, engine_url, owner_url
 from app.stages.hardened.catalog.places import Target
 from tests.hardened.accounts.conftest import REGION
+from tests.hardened.accounts.made import make_target
 
 pytestmark = pytest.mark.processes
 HELD = {"host": "db.acme.test", "port": 5433, "password": "works", "owner_password": "owns/all"}
-
-
-def in_account(account, service):
-    """A client within an account, as its administrator."""
-    keys = boto3.client("sts").assume_role(RoleArn=account.admin_role, RoleSessionName="test")
-    given = keys["Credentials"]
-    return boto3.client(
-        service,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
-
-
-def make_target(name, held):
-    """An account with a secret in it, as Terraform makes them, and the target that names both."""
-    account = ensure_account(uuid4(), name, f"aws+{name}@example.com")
-    kept = held if isinstance(held, str) else json.dumps(held)
-    secret = in_account(account, "secretsmanager").create_secret(Name="database", SecretString=kept)
-    return Target(
-        name=name,
-        service="features",
-        kind="account",
-        host="",
-        port=0,
-        database=f"silo_{name}",
-        role=f"silo_{name}",
-        owner_role=f"silo_{name}_owner",
-        secret_ref=f"aws-secretsmanager:{secret['ARN']}",
-        details={
-            "role_arn": f"arn:aws:iam::{account.id}:role/acme-operator",
-            "external_id": uuid4().hex,
-        },
-    )
 
 
 @pytest.fixture

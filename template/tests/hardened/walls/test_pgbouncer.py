@@ -1,60 +1,28 @@
 """Behind a PgBouncer in transaction mode: who shares a connection shares no tenant."""
 
-import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from flask import Flask
 from sqlalchemy import event, make_url, text
 
 from app.db import close_connections, db
-from app.dev.postgres import free_port, somebody_listens
 from app.features.projects.models import Project
 from tests.conftest import build
+from tests.hardened.bouncer import pgbouncer
 
 ACROSS = {"across_tenants": "a test of what holds without the ORM"}
-CONFIG = """
-[databases]
-* = host=127.0.0.1 port={server_port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = trust
-auth_file = {folder}/users
-pool_mode = transaction
-default_pool_size = 1
-"""
 
 
 @pytest.fixture
 def bouncer(app: Flask, database_url: str) -> Iterator[str]:
     """The database through a PgBouncer that has one connection to it, for all clients."""
-    program = shutil.which("pgbouncer")
-    if program is None:
-        pytest.skip("PgBouncer isn't here: apt-get install pgbouncer")
-    url, port = make_url(database_url), free_port()
-    with TemporaryDirectory(prefix="bouncer-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "users").write_text(f'"{url.username}" "{url.password}"\n')
-        config = folder / "bouncer.ini"
-        config.write_text(CONFIG.format(server_port=url.port, port=port, folder=folder))
-        user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        process = subprocess.Popen([program, "-q", *user, str(config)])
-        deadline = time.monotonic() + 30
-        while not somebody_listens(port):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    url = make_url(database_url)
+    options = {"auth_type": "trust", "pool_mode": "transaction", "default_pool_size": 1}
+    users = {str(url.username): str(url.password)}
+    with pgbouncer(int(url.port or 5432), users, **options) as port:
         yield url.set(port=port).render_as_string(hide_password=False)
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture

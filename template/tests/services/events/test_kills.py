@@ -1,10 +1,11 @@
 """Workers that are killed while events flow: each event is heard once, and in its turn."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
+from tests.databases import database_of_its_own
 from tests.services.events.trial import trial
 
 STEPS = 5_000
@@ -14,18 +15,13 @@ pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.kills]
 
 
 @pytest.fixture
-def databases(postgres_server: str, worker_id: str) -> dict[str, str]:
+def databases(postgres_server: str) -> Iterator[dict[str, str]]:
     """An empty database for each of two services."""
-    made = {}
-    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    for service in ("features", "billing"):
-        name = f"events_{service}_{worker_id}"
-        with engine.connect() as connection:
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        made[service] = make_url(postgres_server).set(database=name).render_as_string(False)
-    engine.dispose()
-    return made
+    with (
+        database_of_its_own(postgres_server, "features") as features,
+        database_of_its_own(postgres_server, "billing") as billing,
+    ):
+        yield {"features": features, "billing": billing}
 
 
 def test_workers_that_are_killed_lose_nothing_and_tell_nothing_twice(

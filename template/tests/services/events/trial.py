@@ -25,6 +25,7 @@ from app.db import close_connections, db
 from app.events import OutboxRow
 from app.stages.services.settings import SERVICES
 from app.tenancy import Tenant, serving
+from tests.databases import owner_of
 from tests.services.events.worker import TRIAL
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +74,7 @@ class Trial:
                 "app_env": "development",
                 "serves": service,
                 "database_url": url,
+                "migrations_database_url": owner_of(url),
                 "redis_url": redis_url,
                 **{f"{name}_url": "http://127.0.0.1:9" for name in SERVICES},
             }

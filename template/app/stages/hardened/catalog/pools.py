@@ -9,7 +9,7 @@ import psycopg
 import structlog
 from flask import Flask
 from prometheus_client import Counter
-from sqlalchemy import event, make_url
+from sqlalchemy import URL, event, make_url
 
 from app.db import Pair, make_pair
 from app.errors import Refused
@@ -75,19 +75,30 @@ class Pools:
                 try:
                     return dialect.connect(*cargs, **cparams)
                 except psycopg.Error as error:
-                    changed = self.changed(target) if refused(error) else ""
-                    if not changed:
+                    changed = self.changed(target, parsed, error)
+                    if changed is None:
                         raise
-                return dialect.connect(*cargs, **cparams | {"password": changed})
+                _, anew = dialect.create_connect_args(changed)
+                return dialect.connect(*cargs, **cparams | anew)
 
         return connect
 
-    def changed(self, target: Target) -> str:
-        """The password that a silo has if it's being changed just now."""
-        if target.kind != "silo":
-            return ""
-        with self.app.app_context():
-            return next_password(target)
+    def changed(self, target: Target, known: URL, error: psycopg.Error) -> URL | None:
+        """Where a target is by now and with which password, if that isn't what we knew."""
+        if target.kind == "silo":
+            if not refused(error):
+                return None
+            with self.app.app_context():
+                password = next_password(target)
+            return known.set(password=password) if password else None
+        # Where it is was said by somebody else, who may say otherwise by now.
+        try:
+            with self.app.app_context():
+                found = make_url(engine_url(target))
+        except Refused as refusal:
+            log.error("silo can't be reached", target=target.name, reason=str(refusal))
+            return None
+        return found if found != known else None
 
     def surplus(self) -> list[Pair]:
         """Take out the pairs that are too many: the least recent ones that nobody uses just now."""
