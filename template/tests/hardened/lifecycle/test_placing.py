@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import boto3
 import pytest
 import sqlalchemy as sa
 
-from app import audit
+from app import audit, queue
 from app.db import db
 from app.stages.hardened.accounts import organization
 from app.stages.hardened.catalog import api as catalog
-from app.stages.hardened.lifecycle import ledger
+from app.stages.hardened.lifecycle import ledger, operators
 from app.stages.hardened.silos.names import database_of
+from app.tenancy import Tenant
 from tests.hardened.accounts.conftest import aws, endpoint
 from tests.hardened.lifecycle.conftest import killed_at
-from tests.world import found
+from tests.world import found, sign_in, take_seat
 
 __all__ = ["aws", "endpoint"]
 
@@ -31,14 +32,14 @@ ADMINISTRATOR = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds-acm
 def place(world) -> Iterator["Placing"]:
     """Acme in the pool, and the process that places it."""
     seat = found(world.app, "acme", "Acme", "ada@acme.test", "Ada")
-    return Placing(world, seat.tenant.id)
+    return Placing(world, seat.tenant)
 
 
 class Placing:
     """`flask tenant place acme`, and what it left behind."""
 
-    def __init__(self, world, tenant_id: UUID) -> None:
-        self.world, self.id = world, tenant_id
+    def __init__(self, world, tenant: Tenant) -> None:
+        self.world, self.tenant, self.id = world, tenant, tenant.id
 
     def __call__(self, *args: str, app=None) -> str:
         answer = self.world.flask("place", "acme", *args, app=app)
@@ -413,3 +414,85 @@ def found_tenant(place: Placing):
     from app.stages.hardened.lifecycle.finding import find
 
     return find(str(place.id)).as_tenant()
+
+
+# --- By operators, on the API and on the page ----------------------------------------------------
+
+API = "/api/v1/me/operator"
+PAGE = "/workspaces/operators/acme"
+
+
+class Operator:
+    """Olga, who may look after tenants, at the API and at the page."""
+
+    def __init__(self, place: Placing) -> None:
+        self.place = place
+        self.app = place.world.make(operators="olga@product.test")
+        seat = take_seat(self.app, place.tenant, "olga@product.test", "Olga", "member")
+        self.browser = sign_in(self.app, seat).client
+        with self.app.app_context():
+            token = operators.token("olga@product.test", 600)
+        self.headers = {"Authorization": f"Bearer {token}"}
+        self.client = self.app.test_client()
+
+    def place_it(self, **asked):
+        url = f"{API}/tenants/acme/placement"
+        return self.client.post(url, json=asked, headers=self.headers)
+
+    def enter(self, outputs):
+        url = f"{API}/tenants/acme/placement/outputs"
+        return self.client.post(url, json={"outputs": outputs}, headers=self.headers)
+
+    def done(self, answer) -> dict:
+        """The operation that was answered, once a worker has done it."""
+        assert answer.status_code == 202, answer.json
+        queue.run_pending(self.app)
+        url = f"{API}/operations/{answer.json['id']}"
+        return self.client.get(url, headers=self.headers).json
+
+
+@pytest.fixture
+def operator(place) -> Operator:
+    return Operator(place)
+
+
+def test_an_operator_places_it_on_the_api(operator, place):
+    asked = {"to": "server", "region": "eu-central-1", "services": ["features"]}
+
+    done = operator.done(operator.place_it(**asked))
+
+    assert (done["state"], done["proof"]["variables"]) == ("done", place.variables)
+    assert place.variables["services"] == ["features"]
+
+    done = operator.done(operator.enter(place.outputs()))
+
+    assert done["state"] == "done"
+    assert [one.service for one in place.targets()] == ["features"]
+
+
+def test_what_the_api_cannot_do_is_refused_before_anything_is_done(operator, place):
+    assert "needs an address" in operator.place_it(to="account", region="eu-central-1").text
+    assert operator.place_it(to="moon").status_code == 422
+    assert operator.place_it(to="server", services=["auth"]).status_code == 422
+    assert operator.enter({"targets": {}}).status_code == 422
+    assert queue.run_pending(operator.app) == 0
+    assert place.targets() == []
+
+
+def test_an_operator_places_it_on_the_page(operator, place):
+    form = {"to": "server", "region": "nowhere"}
+    refused = operator.browser.post(f"{PAGE}/placement", data=form)
+    assert refused.status_code == 409
+    assert "is no AWS region" in refused.text
+    assert 'value="nowhere"' in refused.text  # What was typed is there still.
+
+    begun = operator.browser.post(f"{PAGE}/placement", data=form | {"region": "eu-central-1"})
+    queue.run_pending(operator.app)
+    assert "eu-central-1" in operator.browser.get(begun.location).text
+
+    refused = operator.browser.post(f"{PAGE}/placement/outputs", data={"outputs": "{"})
+    assert "That isn&#39;t JSON" in refused.text
+    outputs = json.dumps(place.outputs())
+    operator.browser.post(f"{PAGE}/placement/outputs", data={"outputs": outputs})
+    queue.run_pending(operator.app)
+    assert len(place.targets()) == 3

@@ -82,6 +82,7 @@ def system(server: Postgres, make_app: Callable[..., Flask]) -> Iterator[tuple[S
         "features_database_url": pool,
         "features_migrations_database_url": owner_of(pool),
         "silo_admin_database_url": server.url("postgres"),
+        "operators": "olga@product.test",
         # Nobody answers there: what is published waits in the outbox.
         "redis_url": "redis://127.0.0.1:1/0",
         **{f"{name}_url": "http://127.0.0.1:1" for name in ("billing", "analytics", "features")},

@@ -83,6 +83,23 @@ class ImportAsked(WhoIsTrusted):
     archive: Text = Field(description="A file's name in instance/archives, as sending one says.")
 
 
+class PlaceAsked(BaseModel):
+    """Where a workspace shall live."""
+
+    to: Literal["pool", "silo", "server", "account"]
+    services: list[Literal["features", "billing", "analytics"]] = Field(
+        [], description="Whose rows. Default: all of them."
+    )
+    region: Text = Field("", description="With `server` and `account`: an AWS region.")
+    email: Text = Field("", description="With `account`: its address, of no other account.")
+
+
+class OutputsAsked(BaseModel):
+    """What Terraform made."""
+
+    outputs: dict[str, Any] = Field(description="As `terraform output -json` says it.")
+
+
 class OperationAsked(BaseModel):
     """What to do to a workspace."""
 
@@ -162,6 +179,23 @@ def import_tenant(json: ImportAsked):
 
 def fingerprints(said: WhoIsTrusted) -> list[str]:
     return [one.strip() for one in said.trust.split(",") if one.strip()]
+
+
+@api.post("/tenants/<slug>/placement")
+@only
+@spec.validate(json=PlaceAsked, resp=Response(HTTP_202=OperationShown), tags=["operators"])
+def place_tenant(slug: str, json: PlaceAsked):
+    """Say where a workspace shall live, and make ready what that needs. No row moves."""
+    asked = json.to, json.services, json.region, json.email
+    return shown(asking.ask_to_place(slug, *asked, operator_name())), 202
+
+
+@api.post("/tenants/<slug>/placement/outputs")
+@only
+@spec.validate(json=OutputsAsked, resp=Response(HTTP_202=OperationShown), tags=["operators"])
+def enter_outputs(slug: str, json: OutputsAsked):
+    """Let the catalog know what Terraform made for a workspace."""
+    return shown(asking.ask_to_enter(slug, json.outputs, operator_name())), 202
 
 
 @api.url_value_preprocessor

@@ -18,6 +18,8 @@ from app.stages.hardened.lifecycle.doing import go_on
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.ledger import AtIt
 from app.stages.hardened.lifecycle.models import Operation
+from app.stages.hardened.lifecycle.placement import operations as placing
+from app.stages.hardened.lifecycle.placement import wishes
 from app.stages.hardened.lifecycle.suspending import refuse_resuming, refuse_suspending
 
 KINDS = ("suspend", "resume", "export", "restore", "rotate", "delete")
@@ -54,6 +56,20 @@ def ask(slug: str, wish: Wish, operator: str) -> Operation:
 def ask_for_tenant(new: NewTenant, operator: str) -> Operation:
     """Begin to make a tenant. To ask for the same again answers the same operation."""
     return handed_over(creating.begin(new, operator))
+
+
+def ask_to_place(
+    slug: str, to: str, services: Iterable[str], region: str, email: str, operator: str
+) -> Operation:
+    """Begin to make ready where a tenant shall live. To ask again answers the same operation."""
+    tenant_id = find(slug).id
+    wish = wishes.wish(tenant_id, to, services=tuple(services), region=region, email=email)
+    return handed_over(placing.begin(slug, wish, operator))
+
+
+def ask_to_enter(slug: str, outputs: object, operator: str) -> Operation:
+    """Begin to let the catalog know what Terraform made for a tenant."""
+    return handed_over(placing.begin_entering(slug, outputs, operator))
 
 
 def ask_to_import(archive: str, trust: Iterable[str], operator: str) -> Operation:
@@ -95,11 +111,15 @@ def options(tenant_id: UUID, slug: str, wish: Wish) -> dict[str, Any]:
 
 def archive_called(name: str) -> Path:
     """An archive in instance/archives: from outside no other file can be named."""
-    folder = Path(current_app.instance_path) / "archives"
-    path = folder / Path(name).name
+    path = archives() / Path(name).name
     if not name or not path.is_file():
         raise Refused(f"There is no archive “{name}” in instance/archives.")
     return path
+
+
+def archives() -> Path:
+    """Where archives are that have no other place."""
+    return Path(current_app.instance_path) / "archives"
 
 
 @job

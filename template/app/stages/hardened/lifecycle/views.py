@@ -1,18 +1,22 @@
 """The operators' pages: every workspace, what is under way, and buttons for what can be done."""
 
+import json
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 
 from app.db import db
 from app.errors import Refused
+from app.stages.hardened.catalog.places import SILOED
 from app.stages.hardened.lifecycle import asking, ledger, showing
 from app.stages.hardened.lifecycle.archive import uploads
 from app.stages.hardened.lifecycle.creating import PLACES, NewTenant
 from app.stages.hardened.lifecycle.finding import find
 from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.operators import is_operator, only, operator_name, who_asks
+from app.stages.hardened.lifecycle.placement import wishes
+from app.stages.hardened.moving import asking as moving
 
 bp = Blueprint(
     "operators", __name__, template_folder="templates", url_prefix="/workspaces/operators"
@@ -94,12 +98,25 @@ def allow_archives(endpoint: str | None, _values: dict[str, Any] | None) -> None
 @only
 def tenant(slug: str):
     """One workspace: what is known of it, what was done to it, what can be done."""
+    return shown(slug)
+
+
+def shown(slug: str, refusal: Refused | None = None):
+    """One workspace; with what was typed and why it was refused, if something was."""
     found = find(slug)
-    return render_template(
+    page = render_template(
         "operators/tenant.html",
         shown=showing.details(found),
         operations=ledger.recent(20, tenant_id=found.id),
+        homes=moving.homes(found.as_tenant()),
+        places=wishes.PLACES,
+        services=SILOED,
+        together=current_app.config["SETTINGS"].serves == "all",
+        archives=sorted(one.name for one in asking.archives().glob("*.zip")),
+        refusal=refusal,
+        typed=request.form,
     )
+    return page, refusal.status if refusal else 200
 
 
 @bp.post("/<slug>/operations")
@@ -120,6 +137,42 @@ def begin(slug: str):
     operation = asking.ask(slug, wish, operator_name())
     flash(f"{kind.capitalize()} of {operation.slug} has begun.", "success")
     return to_operation(operation)
+
+
+@bp.post("/<slug>/placement")
+@only
+def place(slug: str):
+    """Say where a workspace shall live; what can't be is said beside what was typed."""
+    form = request.form
+    typed = [form.get(name, "").strip()[:LONGEST] for name in ("to", "region", "email")]
+    try:
+        to, region, email = typed
+        services = form.getlist("service")
+        operation = asking.ask_to_place(slug, to, services, region, email, operator_name())
+    except Refused as refusal:
+        db.session.rollback()
+        return shown(slug, refusal)
+    return to_operation(operation)
+
+
+@bp.post("/<slug>/placement/outputs")
+@only
+def enter(slug: str):
+    """Let the catalog know what Terraform made."""
+    try:
+        outputs = readable(request.form.get("outputs", ""))
+        operation = asking.ask_to_enter(slug, outputs, operator_name())
+    except Refused as refusal:
+        db.session.rollback()
+        return shown(slug, refusal)
+    return to_operation(operation)
+
+
+def readable(outputs: str) -> object:
+    try:
+        return json.loads(outputs)
+    except ValueError as error:
+        raise Refused(f"That isn't JSON: {error}") from None
 
 
 @bp.get("/operations/<uuid:operation_id>")

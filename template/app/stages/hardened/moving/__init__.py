@@ -15,6 +15,8 @@ def init_app(app: Flask) -> None:
     import_module(f"{__name__}.models")  # The migrations are made of all models there are.
     # Auth knows the tenants and where they are, so its process answers for moves.
     doors.ADDED[__name__] = "auth"
+    app.register_blueprint(import_module(f"{__name__}.views").bp)
+    app.register_blueprint(import_module(f"{__name__}.api").api)
     settings = app.config["SETTINGS"]
     if settings.serves == "auth" and settings.database_url_of("auth").startswith("postgresql"):
         healing = import_module(f"{__name__}.healing")

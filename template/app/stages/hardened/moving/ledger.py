@@ -27,6 +27,7 @@ from app.stages.hardened.moving.models import Move
 from app.stages.hardened.moving.sides import Side
 from app.tenancy import Tenant, serving
 
+LONGEST_ERROR = 2000
 # A machine that went away without a word is noticed after eleven seconds, and its lock is free.
 NOTICE_DEATH = (
     "SET tcp_keepalives_idle = 5",
@@ -39,6 +40,13 @@ class AtIt(Refused):
     """Another process is at this move."""
 
     title = "Somebody moves this workspace already"
+
+
+class NoSuchMove(Refused):
+    """There is no move with this id."""
+
+    status = 404
+    title = "There is no such move"
 
 
 class Lost(Refused):
@@ -96,9 +104,27 @@ def refuse_another_goal(found: Move, goal: str) -> None:
         )
 
 
-def recent(limit: int = 50) -> list[Move]:
-    """The latest moves, newest first."""
-    return list(db.session.scalars(select(Move).order_by(Move.id.desc()).limit(limit)))
+def recent(limit: int = 50, *, tenant_id: UUID | None = None) -> list[Move]:
+    """The latest moves, newest first; of all tenants or of one."""
+    statement = select(Move).order_by(Move.id.desc()).limit(limit)
+    if tenant_id:
+        statement = statement.where(Move.tenant_id == tenant_id)
+    return list(db.session.scalars(statement))
+
+
+def find(move_id: UUID) -> Move:
+    """The move with this id; raises `NoSuchMove`."""
+    found = db.session.get(Move, move_id, populate_existing=True)
+    if found is None:
+        raise NoSuchMove(f"There is no move {move_id}: see flask tenant moves")
+    return found
+
+
+def note_refusal(move_id: UUID, why: str) -> None:
+    """Let people see why a move doesn't go on, if nobody could note it who was at it."""
+    statement = update(Move).where(Move.id == move_id, Move.open_key.is_not(None), Move.error == "")
+    db.session.execute(statement.values(error=why[:LONGEST_ERROR]))
+    db.session.commit()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What is remembered of moves, in auth's database: a row for each, with the steps behind it."""
 
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -53,6 +54,12 @@ class Move(Base):
     def is_open(self) -> bool:
         """Whether something is still to be done."""
         return self.state in OPEN
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """What it found: rows that were compared, how long people had to wait."""
+        kept: dict[str, Any] = orjson.loads(self.evidence)
+        return kept
 
     @property
     def steps_done(self) -> list[str]:

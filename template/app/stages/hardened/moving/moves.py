@@ -72,7 +72,7 @@ def go_there(wish: Wish, notes: Held) -> None:
 
 def go_back(wish: Wish) -> dict[str, Any]:
     """Take a tenant that soaks back to where it was, with all it wrote meanwhile."""
-    with taken_up(wish, the_open_one(wish)) as notes:
+    with taken_up(wish, the_open_one(wish.tenant, wish.service)) as notes:
         if notes.state == "soaking":
             # The epoch of the switch is the one that the catalog knows now.
             notes.write(state="returning", steps=[], doing="", known_epoch=notes.epoch, error="")
@@ -90,7 +90,7 @@ def go_back(wish: Wish) -> dict[str, Any]:
 
 def finish(wish: Wish) -> dict[str, Any]:
     """End a move: no way back, and no rows where nobody serves them."""
-    with taken_up(wish, the_open_one(wish)) as notes:
+    with taken_up(wish, the_open_one(wish.tenant, wish.service)) as notes:
         if notes.state not in {"soaking", "returned"}:
             raise CannotMove(
                 f"{wish.tenant.slug} hasn't switched yet ({notes.state}).",
@@ -106,21 +106,25 @@ def finish(wish: Wish) -> dict[str, Any]:
 
 def abandon(wish: Wish) -> None:
     """Give a move up that hasn't switched."""
-    with taken_up(wish, the_open_one(wish)) as notes:
+    with taken_up(wish, the_open_one(wish.tenant, wish.service)) as notes:
         if notes.state != "moving":
             raise CannotMove(
                 f"{wish.tenant.slug} has switched already.", hint="Take it back with --back."
             )
-        ending.abandon(mover_of(wish, notes), dropping(wish, notes))
+        if notes.done or notes.doing:
+            ending.abandon(mover_of(wish, notes), dropping(wish, notes))
+        elif notes.goal == "silo":  # Nothing follows anything yet: at most the silo was made.
+            dropping(wish, notes)()
         mark(wish.tenant, "active", "moving")
         notes.end("abandoned")
 
 
-def the_open_one(wish: Wish) -> Move:
-    found = ledger.open_move(wish.tenant.id, wish.service)
+def the_open_one(tenant: Tenant, service: str) -> Move:
+    """The open move of a tenant's service; raises `CannotMove` if there is none."""
+    found = ledger.open_move(tenant.id, service)
     if found is None:
         raise CannotMove(
-            f"Nothing of {wish.tenant.slug} ({wish.service}) is being moved.",
+            f"Nothing of {tenant.slug} ({service}) is being moved.",
             hint="See flask tenant moves",
         )
     return found
@@ -139,7 +143,7 @@ def taken_up(wish: Wish, row: Move) -> Iterator[Held]:
 
 def note_error(notes: Held, error: BaseException) -> None:
     try:
-        notes.write(error=str(error)[:2000])
+        notes.write(error=str(error)[: ledger.LONGEST_ERROR])
     except Exception:  # The error itself is what people must see.
         return
 

@@ -88,8 +88,10 @@ def known_target(name: str) -> Target | None:
 
 
 def drop_silo(app: Flask, service: str, tenant: Tenant, name: str) -> None:
-    """Remove a silo that nobody is placed in."""
+    """Remove a silo that nobody is placed in. One that was never made is removed."""
     if known_target(name) is not None:
         catalog.remove_target(name)
+    elif not admin_url(app):
+        return
     create.drop(admin_url(app), service, tenant.id)
     db.session.commit()

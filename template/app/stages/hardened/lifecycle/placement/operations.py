@@ -12,11 +12,11 @@ from app.stages.hardened.accounts.organization import ensure_account
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog.models import TargetRow
 from app.stages.hardened.catalog.places import SILOED
+from app.stages.hardened.lifecycle import ledger
 from app.stages.hardened.lifecycle.creating import admin_url
 from app.stages.hardened.lifecycle.creating import target_for as silo_for
-from app.stages.hardened.lifecycle.doing import perform
+from app.stages.hardened.lifecycle.doing import go_on
 from app.stages.hardened.lifecycle.finding import find
-from app.stages.hardened.lifecycle.ledger import give_up, open_one
 from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.placement import outputs, wishes
 from app.stages.hardened.lifecycle.placement.wishes import BY_TERRAFORM, Wish
@@ -38,26 +38,35 @@ EXTERNAL_ID_BYTES = 24
 
 def place(slug: str, wish: Wish, operator: str, say: Say = ignore) -> Operation:
     """Make ready where a tenant shall live. To ask for the same again does the same again."""
+    return go_on(begin(slug, wish, operator).id, say)
+
+
+def begin(slug: str, wish: Wish, operator: str) -> Operation:
+    """The operation that makes ready where a tenant shall live; nothing of it is done yet."""
     found = find(slug)
     tenant_id, name = found.id, found.slug
     put_aside(tenant_id, wish.as_asked())
-    if open_one(tenant_id) is None:
+    if ledger.open_one(tenant_id) is None:
         wishes.refuse(tenant_id, name, wish)
     db.session.rollback()
-    return perform("place", tenant_id, name, operator, say=say, **wish.as_asked())
+    return ledger.find(str(ledger.begin("place", tenant_id, name, operator, **wish.as_asked())))
 
 
 def enter(slug: str, told: object, operator: str, say: Say = ignore) -> Operation:
     """Let the catalog know what Terraform made; `told` is what `terraform output -json` says."""
+    return go_on(begin_entering(slug, told, operator).id, say)
+
+
+def begin_entering(slug: str, told: object, operator: str) -> Operation:
+    """The operation that lets the catalog know; nothing of it is done yet."""
     found = find(slug)
     tenant_id, name = found.id, found.slug
     known = outputs.read(told)
     put_aside(tenant_id, known.model_dump())
-    if open_one(tenant_id) is None:
+    if ledger.open_one(tenant_id) is None:
         outputs.refuse(tenant_id, name, known, wishes.last(tenant_id))
     db.session.rollback()
-    asked = known.model_dump()
-    return perform("enter", tenant_id, name, operator, say=say, **asked)
+    return ledger.find(str(ledger.begin("enter", tenant_id, name, operator, **known.model_dump())))
 
 
 def put_aside(tenant_id: UUID, asked: dict[str, Any]) -> None:
@@ -65,9 +74,9 @@ def put_aside(tenant_id: UUID, asked: dict[str, Any]) -> None:
 
     It left nothing half done: an account that was made already is found again by its tag.
     """
-    stopped = open_one(tenant_id)
+    stopped = ledger.open_one(tenant_id)
     if stopped and stopped.kind in {"place", "enter"} and stopped.wishes != asked:
-        give_up(stopped.id)
+        ledger.give_up(stopped.id)
 
 
 # --- Steps of placing ----------------------------------------------------------------------------
@@ -109,7 +118,7 @@ def write_variables(work: Work) -> None:
         account_id=work.evidence.get("account_id", ""),
         external_id=work.evidence.get("external_id", ""),
     )
-    work.keep(file=str(tfvars.write(folder_of(work), variables)))
+    work.keep(file=str(tfvars.write(folder_of(work), variables)), variables=variables)
 
 
 def folder_of(work: Work) -> Path:
