@@ -67,14 +67,10 @@ def run_move(move_id: str, what: str, operator: str) -> None:
     move = ledger.find(UUID(move_id))
     if not move.is_open:
         return
-    wish = moves.Wish(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        find(str(move.tenant_id)).as_tenant(),
-        move.service,
-        operator,
-    )
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        DEEDS[what](wish)
+        tenant = find(str(move.tenant_id)).as_tenant()
+        DEEDS[what](moves.Wish(app, tenant, move.service, operator))
     except AtIt:
         return
     except Refused as refusal:
