@@ -141,7 +141,7 @@ def test_production_is_never_seeded(make_app):
 
 
 def test_missing_tables_are_said(app, monkeypatch):
-    monkeypatch.setattr(seeding.migrate, "pending", lambda _app: ["features"])
+    monkeypatch.setattr("app.migrate.pending", lambda _app: ["features"])
 
     answer = app.test_cli_runner().invoke(args=["seed"])
 
