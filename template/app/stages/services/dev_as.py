@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +39,8 @@ def as_service(service: str, command: tuple[str, ...]) -> None:
         ports=note["ports"],
     )
     env["MIGRATIONS_DATABASE_URL"] = note["owners"][service]
-    sys.exit(subprocess.run(flask(*command), env=env, check=False).returncode)  # noqa: S603  # As typed.
+    words = flask(*command)
+    os.execve(words[0], words, env)  # noqa: S606  # As typed; Ctrl-C is the command's own.
 
 
 def note_of(app: Flask) -> dict[str, Any]:

@@ -479,6 +479,18 @@ def test_what_the_api_cannot_do_is_refused_before_anything_is_done(operator, pla
     assert place.targets() == []
 
 
+def test_outputs_for_what_is_known_otherwise_are_refused_before_anything_is_begun(operator, place):
+    operator.done(operator.place_it(to="server", region="eu-central-1", services=["features"]))
+    operator.done(operator.enter(place.outputs()))
+
+    answer = operator.enter(place.outputs(host="another.internal"))
+
+    assert answer.status_code == 409
+    assert "is known already, as something else" in answer.json["detail"]
+    with operator.app.app_context():
+        assert ledger.open_one(place.id) is None
+
+
 def test_an_operator_places_it_on_the_page(operator, place):
     form = {"to": "server", "region": "nowhere"}
     refused = operator.browser.post(f"{PAGE}/placement", data=form)

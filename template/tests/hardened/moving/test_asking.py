@@ -1,10 +1,18 @@
 """Moves that operators ask for on the API and on their page: auth's worker does them."""
 
+import socket
+
 import pytest
 
 from app import queue
+from app.db import db
+from app.stages.hardened.catalog import api as catalog
+from app.stages.hardened.catalog.places import Target
 from app.stages.hardened.lifecycle import operators
+from app.stages.hardened.lifecycle.placement import operations as placing
+from app.stages.hardened.lifecycle.placement import wishes
 from app.stages.hardened.moving import asking, ledger, moves
+from app.stages.hardened.silos.names import database_of
 from tests.world import sign_in, take_seat
 
 pytestmark = [pytest.mark.postgres, pytest.mark.processes]
@@ -125,6 +133,79 @@ def test_what_stops_a_worker_is_said_and_it_can_be_given_up(operator, monkeypatc
     operator.work()
 
     assert operator.latest()["state"] == "abandoned", operator.latest()
+
+
+def test_a_move_that_somebody_is_at_isnt_given_up_from_outside(operator):
+    """Else the worker would leave it to whoever is at it, and that goes on."""
+    operator.ask("silo")
+    with operator.app.app_context():
+        move = ledger.recent()[0]
+        with ledger.alone_at(move):
+            answer = operator.ask("abandon")
+
+    assert answer.status_code == 409
+    assert "Another process moves acme" in answer.json["detail"]
+
+
+def test_whoever_shall_have_a_server_of_their_own_gets_no_silo_on_everybodys(operator):
+    acme = operator.place.acme
+    with operator.app.app_context():
+        wish = wishes.wish(acme.id, "server", services=("features",), region="eu-central-1")
+        placing.place("acme", wish, OLGA)
+
+    answer = operator.ask("silo")
+
+    assert answer.status_code == 409
+    assert "nobody entered yet what Terraform made" in answer.json["detail"]
+
+
+def test_no_other_server_is_told_the_administrators_password(operator, elsewhere):
+    """Somebody entered a listener of their own: it hears of nobody."""
+    place = operator.place
+    with operator.app.app_context():
+        catalog.add_target(elsewhere.target)
+        db.session.commit()
+    operator.ask("silo")
+    operator.work()
+    assert "names 127.0.0.1" in operator.latest()["error"]
+
+    shown = operator.app.test_cli_runner().invoke(args=["tenant", "moves"])
+    operator.ask("abandon")
+    operator.work()
+
+    assert "a server doesn't answer" in shown.output
+    assert operator.latest()["state"] == "abandoned"
+    assert elsewhere.calls() == 0
+    assert place.homes() == ["pool"]
+    with operator.app.app_context():  # What somebody entered isn't taken out by giving up.
+        assert catalog.target(elsewhere.target.name) == elsewhere.target
+
+
+class Elsewhere:
+    """A listener, and a target that names it."""
+
+    def __init__(self, place) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        name = database_of("features", place.acme.id)
+        port = self.listener.getsockname()[1]
+        self.target = Target(
+            name, "features", "silo", "127.0.0.1", port, name, name, f"{name}_owner", "derived:1"
+        )
+
+    def calls(self) -> int:
+        self.listener.settimeout(0.5)
+        try:
+            self.listener.accept()
+        except TimeoutError:
+            return 0
+        return 1
+
+
+@pytest.fixture
+def elsewhere(operator):
+    made = Elsewhere(operator.place)
+    yield made
+    made.listener.close()
 
 
 def test_the_page_has_a_button_for_what_can_be_done(operator):

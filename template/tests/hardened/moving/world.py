@@ -161,8 +161,8 @@ class Place:
         with self.opened("pool") as connection:
             connection.execute(
                 "INSERT INTO projects (tenant_id, id, name, folded_name, description, created_by, "
-                "created_at, updated_at, version) SELECT %s, uuidv7(), 'Project ' || n, 'project ' "
-                "|| n, repeat('x', 80), gen_random_uuid(), now(), now(), 1 "
+                "created_at, updated_at, version) SELECT %s, gen_random_uuid(), 'Project ' || n, "
+                "'project ' || n, repeat('x', 80), gen_random_uuid(), now(), now(), 1 "
                 "FROM generate_series(1, %s) n",
                 (tenant.id, rows),
             )

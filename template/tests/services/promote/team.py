@@ -93,7 +93,7 @@ NOTES = sa.Table(
     sa.Column("facts", sa.JSON()),
     sa.Column("picture", sa.LargeBinary()),
     sa.Column("colour", sa.Enum("red", "green", name="colour")),
-    sa.Column("twice", sa.Integer(), sa.Computed("small * 2")),
+    sa.Column("twice", sa.Integer(), sa.Computed("small * 2", persisted=True)),
     sa.ForeignKeyConstraint(["tenant_id", "folder_id"], ["folders.tenant_id", "folders.id"]),
     sa.Index("ix_notes_pinned", "tenant_id", "pinned"),
 )

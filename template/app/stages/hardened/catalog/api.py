@@ -256,18 +256,23 @@ def add_target(new: Target) -> Target:
 
     refuse_other_services(new.service)
     driver_of(new).refuse_what_it_cannot_reach(new)
-    row = db.session.get(TargetRow, new.name)
-    if row is None:
+    refuse_known_otherwise(new)
+    if db.session.get(TargetRow, new.name) is None:
         values = {name: getattr(new, name) for name in Target.__slots__}
         db.session.add(TargetRow(**values | {"details": dumped(new)}))
         audit.note("target.added", new.name, service=new.service, kind=new.kind)
         db.session.flush()
-    elif as_target(row) != new:
+    return new
+
+
+def refuse_known_otherwise(new: Target) -> None:
+    """Raises `TargetInUse` for a target whose name another one has."""
+    row = db.session.get(TargetRow, new.name)
+    if row is not None and as_target(row) != new:
         raise TargetInUse(
             f"“{new.name}” is known already, as something else.",
             hint="Give the new one another name, or remove the old one first.",
         )
-    return new
 
 
 def set_secret(name: str, secret_ref: str) -> Target:

@@ -67,19 +67,24 @@ class Pools:
 
     def connector(self, target: Target, url: str) -> Callable[..., Any]:
         """Connects where that makes sense."""
-        parsed = make_url(url)
-        server, database = f"{parsed.host}:{parsed.port}", parsed.database or ""
+        latest = [make_url(url)]
 
         def connect(dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
-            with self.servers.trying(server, database):
+            def at(where: URL) -> Any:
+                return dialect.connect(*cargs, **cparams | dialect.create_connect_args(where)[1])
+
+            known = latest[0]
+            with self.servers.trying(f"{known.host}:{known.port}", known.database or ""):
                 try:
-                    return dialect.connect(*cargs, **cparams)
+                    return at(known)
                 except psycopg.Error as error:
-                    changed = self.changed(target, parsed, error)
+                    changed = self.changed(target, known, error)
                     if changed is None:
                         raise
-                _, anew = dialect.create_connect_args(changed)
-                return dialect.connect(*cargs, **cparams | anew)
+                made = at(changed)
+            if target.kind != "silo":  # A silo's new password is in the catalog before long.
+                latest[0] = changed
+            return made
 
         return connect
 

@@ -171,7 +171,7 @@ def enter(slug: str):
 def readable(outputs: str) -> object:
     try:
         return json.loads(outputs)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"That isn't JSON: {error}") from None
 
 

@@ -17,7 +17,6 @@ from app.stages.hardened.moving import ledger, moves
 from app.stages.hardened.moving.errors import CannotMove
 from app.stages.hardened.moving.ledger import AtIt
 from app.stages.hardened.moving.models import Move
-from app.stages.hardened.silos.names import database_of
 from app.tenancy import Tenant
 
 log = structlog.get_logger()
@@ -40,11 +39,13 @@ def ask(slug: str, service: str, what: str, operator: str) -> Move:
     tenant = find(slug).as_tenant()
     if what in GOALS:
         refuse_one_process()
-        move = ledger.begin(tenant, service, what, operator, database_of(service, tenant.id))
+        move = moves.begin(tenant, service, what, operator)
         refuse_state(move, what, ("moving", "soaking"))
     else:
         move = moves.the_open_one(tenant, service)
         refuse_state(move, what, MAY[what])
+        with ledger.alone_at(move):  # Else the worker would leave it to whoever is at it.
+            pass
     move_id = move.id
     later(run_move, move_id, what, operator)
     db.session.commit()
@@ -72,7 +73,8 @@ def run_move(move_id: str, what: str, operator: str) -> None:
         tenant = find(str(move.tenant_id)).as_tenant()
         DEEDS[what](moves.Wish(app, tenant, move.service, operator))
     except AtIt:
-        return
+        if what in MAY:  # Somebody took it up in between. To go on with it is what they do.
+            raise
     except Refused as refusal:
         log.warning("move stopped", move=move_id, reason=str(refusal))
         db.session.rollback()

@@ -130,6 +130,13 @@ def note_refusal(move_id: UUID, why: str) -> None:
 @contextmanager
 def held(move: Move, tenant: Tenant) -> Iterator["Held"]:
     """Be the one who is at a move; raises `AtIt` if another process is."""
+    with alone_at(move):
+        yield Held(move.id, tenant)
+
+
+@contextmanager
+def alone_at(move: Move) -> Iterator[None]:
+    """Keep others from a move; raises `AtIt` if another process keeps us from it."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     url = make_url(app.config["SETTINGS"].migrations_url_of("auth"))
     if url.get_backend_name() != "postgresql":
@@ -147,7 +154,7 @@ def held(move: Move, tenant: Tenant) -> Iterator["Held"]:
                 f"Another process moves {move.slug} ({move.service}), at “{move.doing}”.",
                 hint="Wait for it: flask tenant moves",
             )
-        yield Held(move.id, tenant)
+        yield
 
 
 class Held:

@@ -48,8 +48,7 @@ class Wish:
 
 def move(wish: Wish, goal: str) -> dict[str, Any]:
     """Move to the pool or to a silo, up to where the way back is armed; answers the figures."""
-    silo = database_of(wish.service, wish.tenant.id)
-    row = ledger.begin(wish.tenant, wish.service, goal, wish.operator, silo)
+    row = begin(wish.tenant, wish.service, goal, wish.operator)
     with taken_up(wish, row) as notes:
         if notes.state == "moving":
             go_there(wish, notes)
@@ -59,6 +58,13 @@ def move(wish: Wish, goal: str) -> dict[str, Any]:
                 hint=f"flask tenant move {wish.tenant.slug} --finish --service {wish.service}",
             )
         return notes.evidence
+
+
+def begin(tenant: Tenant, service: str, goal: str, operator: str) -> Move:
+    """The open move of a tenant's service, or a new one; nothing of it is done yet."""
+    if goal == "silo":
+        places.refuse_what_is_not_made(tenant, service)
+    return ledger.begin(tenant, service, goal, operator, database_of(service, tenant.id))
 
 
 def go_there(wish: Wish, notes: Held) -> None:

@@ -8,6 +8,7 @@ from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import drivers
 from app.stages.hardened.catalog.passwords import new_ref
 from app.stages.hardened.catalog.places import Target
+from app.stages.hardened.lifecycle.placement import wishes
 from app.stages.hardened.moving.errors import CannotMove
 from app.stages.hardened.moving.sides import Side
 from app.stages.hardened.silos import create
@@ -40,9 +41,14 @@ def same_server(one: URL, other: URL) -> bool:
 
 
 def silo_of(app: Flask, name: str) -> Side:
-    """A silo by the name of its target, as the administrator of its server reaches it."""
+    """A silo by the name of its target, as the administrator of its server reaches it.
+
+    Raises `CannotMove` where that is another server: no other one is told the password.
+    """
     target = catalog.target(name)
-    admin = administrators(admin_url(app)).set(host=target.host, port=target.port)
+    admin = administrators(admin_url(app))
+    if target.host:  # Where it isn't said, an account's secret says it.
+        refuse_another_server(admin, target)
     return Side("silo", admin.set(database=target.database))
 
 
@@ -74,12 +80,32 @@ def make_silo(app: Flask, service: str, tenant: Tenant) -> Target:
 
 def refuse_another_server(admin: URL, target: Target) -> None:
     """Raises `CannotMove` where the silo would be made on another server than it's known at."""
-    place = URL.create("postgresql", host=target.host, port=target.port)
-    if not same_server(admin, place) and admin.host:
+    if not is_at(admin, target) and admin.host:
         raise CannotMove(
             f"“{target.name}” is to be on {target.host}:{target.port}, and "
             f"SILO_ADMIN_DATABASE_URL names {admin.host}:{admin.port or 5432}.",
             hint="Set it to the administrator of that server for as long as the move lasts.",
+        )
+
+
+def is_at(server: URL, target: Target) -> bool:
+    return same_server(server, URL.create("postgresql", host=target.host, port=target.port))
+
+
+def refuse_what_is_not_made(tenant: Tenant, service: str) -> None:
+    """Raises `CannotMove` for a tenant that shall have a server or an account of its own, as long
+    as the catalog doesn't know that: its rows would go to everybody's silos."""
+    wished = wishes.last(tenant.id)
+    if wished is None or wished.wishes["to"] not in wishes.BY_TERRAFORM:
+        return
+    if service not in wished.wishes["services"]:
+        return
+    if known_target(database_of(service, tenant.id)) is None:
+        raise CannotMove(
+            f"{tenant.slug} shall live in {wishes.PLACES[wished.wishes['to']]}, and nobody entered "
+            "yet what Terraform made.",
+            hint=f"flask tenant place {tenant.slug} --outputs outputs.json, or take it back with "
+            f"flask tenant place {tenant.slug} --to pool",
         )
 
 
@@ -88,10 +114,12 @@ def known_target(name: str) -> Target | None:
 
 
 def drop_silo(app: Flask, service: str, tenant: Tenant, name: str) -> None:
-    """Remove a silo that nobody is placed in. One that was never made is removed."""
-    if known_target(name) is not None:
-        catalog.remove_target(name)
-    elif not admin_url(app):
+    """Remove a silo that nobody is placed in. One that was never made, or that is on another
+    server than ours because somebody entered it, is left as it is."""
+    admin, target = admin_url(app), known_target(name)
+    if not admin or (target and not is_at(administrators(admin), target)):
         return
+    if target:
+        catalog.remove_target(name)
     create.drop(admin_url(app), service, tenant.id)
     db.session.commit()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.db import db
 from app.errors import Refused
 from app.stages.hardened.accounts.driver import KIND
+from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.catalog import passwords
 from app.stages.hardened.catalog.models import TargetRow
 from app.stages.hardened.catalog.places import SILOED, Target
@@ -98,6 +99,7 @@ def refuse(tenant_id: UUID, slug: str, told: Outputs, wished: Operation | None) 
             )
         if made.kind == "account":
             refuse_another_account(slug, service, made, wished)
+        catalog.refuse_known_otherwise(as_target(service, made))
 
 
 def refuse_other_services(told: Outputs, wished: Operation) -> None:
