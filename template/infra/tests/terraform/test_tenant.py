@@ -128,3 +128,13 @@ def test_it_is_planned_of_what_place_wrote_and_the_environment_says(tmp_path, cl
     assert len(group["subnet_ids"]) == 3
     names = {one["values"].get("name") for one in made if one["type"] == "aws_iam_role"}
     assert ("acme-prod-00000000beef-features" in names) == (wished is ACCOUNT)
+
+
+def test_an_account_trusts_a_service_and_auth_as_which_its_rows_are_moved(tmp_path, endpoint, zone):
+    may = {"actions": ["sts:AssumeRole"], "resources": ["arn:aws:iam::*:role/acme-prod-*-features"]}
+    environment = WorkingCopy(tmp_path, endpoint=endpoint)
+
+    planned = environment.plan("prod", service_permissions={"auth": [may], "features": [may]})
+
+    roles = planned["output_changes"]["tenants"]["after_unknown"]["trusted_role_arns"]
+    assert {service: len(arns) for service, arns in roles.items()} == {"features": 2}
