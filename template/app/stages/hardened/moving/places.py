@@ -11,7 +11,6 @@ from app.stages.hardened.catalog.places import Target
 from app.stages.hardened.lifecycle.placement import wishes
 from app.stages.hardened.moving.errors import CannotMove
 from app.stages.hardened.moving.sides import Side
-from app.stages.hardened.silos import create
 from app.stages.hardened.silos.names import Passwords, database_of, owner_of
 from app.stages.hardened.silos.server import administrators
 from app.stages.hardened.stores import admin_url, store_of
@@ -54,6 +53,8 @@ def silo_of(app: Flask, name: str) -> Side:
 
 def make_silo(app: Flask, service: str, tenant: Tenant) -> Target:
     """Make a tenant's silo, and make it known. What is there already stays."""
+    from app.stages.hardened.silos import create  # Alembic is slow to import.
+
     admin = administrators(admin_url(app))
     database = database_of(service, tenant.id)
     target = known_target(database) or catalog.add_target(
@@ -116,6 +117,8 @@ def known_target(name: str) -> Target | None:
 def drop_silo(app: Flask, service: str, tenant: Tenant, name: str) -> None:
     """Remove a silo that nobody is placed in. One that was never made, or that is on another
     server than ours because somebody entered it, is left as it is."""
+    from app.stages.hardened.silos import create
+
     admin, target = admin_url(app), known_target(name)
     if not admin or (target and not is_at(administrators(admin), target)):
         return
