@@ -1,6 +1,7 @@
 """Export, import and restore of a tenant: exact, and refused when an archive isn't as it was."""
 
 import json
+import struct
 import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -274,13 +275,21 @@ def test_what_was_tampered_with_is_refused_and_nothing_is_written(world, tmp_pat
     assert world.everything(acme.tenant.id) == before
 
 
+def within_the_largest(file: Path, whole: bytes) -> int:
+    """A place within rows: a zip has bytes as well that nobody reads, such as a file's time."""
+    with zipfile.ZipFile(file) as archive:
+        entry = max(archive.infolist(), key=lambda one: one.compress_size)
+    name, extra = struct.unpack("<HH", whole[entry.header_offset + 26 : entry.header_offset + 30])
+    return entry.header_offset + 30 + name + extra + entry.compress_size // 2
+
+
 @pytest.mark.parametrize("spoil", ["cut", "flip", "empty"])
 def test_a_damaged_file_is_refused(world, tmp_path, spoil):
     world.tenant("acme")
     file = tmp_path / "acme.zip"
     ok(world.flask("export", "acme", "--file", str(file)))
     whole = file.read_bytes()
-    middle = len(whole) // 3
+    middle = within_the_largest(file, whole)
     flipped = bytes([whole[middle] ^ 0xFF])
     file.write_bytes(
         {

@@ -33,15 +33,19 @@ class Leases:
         self.token = uuid4().hex
         self.until: dict[str, float] = {}
         self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.renew_all_the_time, name="leases", daemon=True)
         self.renew_script = client.register_script(RENEW)
         self.release_script = client.register_script(RELEASE)
 
     def start(self) -> None:
-        threading.Thread(target=self.renew_all_the_time, name="leases", daemon=True).start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Release all, so that others needn't wait."""
         self.stopping.set()
+        if self.thread.is_alive():
+            # Whoever stops us may close the connection, which it may be using just now.
+            self.thread.join(RENEW_SECONDS)
         self.release(*self.until)
 
     def holds(self, name: str) -> bool:
