@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from flask import current_app
-
 from app.db import db
 from app.errors import Refused
 from app.jobs import job, later, patient
@@ -111,15 +109,10 @@ def options(tenant_id: UUID, slug: str, wish: Wish) -> dict[str, Any]:
 
 def archive_called(name: str) -> Path:
     """An archive in instance/archives: from outside no other file can be named."""
-    path = archives() / Path(name).name
+    path = operations.folder() / Path(name).name
     if not name or not path.is_file():
         raise Refused(f"There is no archive “{name}” in instance/archives.")
     return path
-
-
-def archives() -> Path:
-    """Where archives are that have no other place."""
-    return Path(current_app.instance_path) / "archives"
 
 
 @job

@@ -10,6 +10,7 @@ from app.db import db
 from app.errors import Refused
 from app.stages.hardened.catalog.places import SILOED
 from app.stages.hardened.lifecycle import asking, ledger, showing
+from app.stages.hardened.lifecycle.archive import operations as archives
 from app.stages.hardened.lifecycle.archive import uploads
 from app.stages.hardened.lifecycle.creating import PLACES, NewTenant
 from app.stages.hardened.lifecycle.finding import find
@@ -112,7 +113,7 @@ def shown(slug: str, refusal: Refused | None = None):
         places=wishes.PLACES,
         services=SILOED,
         together=current_app.config["SETTINGS"].serves == "all",
-        archives=sorted(one.name for one in asking.archives().glob("*.zip")),
+        archives=sorted(one.name for one in archives.folder().glob("*.zip")),
         refusal=refusal,
         typed=request.form,
     )
@@ -144,9 +145,8 @@ def begin(slug: str):
 def place(slug: str):
     """Say where a workspace shall live; what can't be is said beside what was typed."""
     form = request.form
-    typed = [form.get(name, "").strip()[:LONGEST] for name in ("to", "region", "email")]
+    to, region, email = (form.get(name, "").strip()[:LONGEST] for name in ("to", "region", "email"))
     try:
-        to, region, email = typed
         services = form.getlist("service")
         operation = asking.ask_to_place(slug, to, services, region, email, operator_name())
     except Refused as refusal:

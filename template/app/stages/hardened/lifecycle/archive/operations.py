@@ -35,10 +35,15 @@ class AnothersArchive(Refused):
     title = "This archive is of another workspace"
 
 
+def folder() -> Path:
+    """Where archives are that have no other place."""
+    return Path(current_app.instance_path) / "archives"
+
+
 def place_for(work: Work, word: str = "") -> Path:
     """Where an operation's archive goes when nobody says where."""
     name = "-".join(filter(None, [work.slug, word, str(work.hold.id)]))
-    return Path(current_app.instance_path) / "archives" / f"{name}.zip"
+    return folder() / f"{name}.zip"
 
 
 def told(manifest: Manifest, path: Path) -> dict[str, Any]:

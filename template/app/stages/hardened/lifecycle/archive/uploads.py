@@ -16,6 +16,7 @@ from app import audit
 from app.columns import new_id
 from app.db import db
 from app.errors import Refused
+from app.stages.hardened.lifecycle.archive import operations
 from app.stages.hardened.lifecycle.archive.files import BadArchive, Reader
 
 PIECE = 1 << 20
@@ -58,7 +59,7 @@ def body() -> IO[bytes]:
 
 def take_in(stream: IO[bytes], trusted: Iterable[str], operator: str) -> Kept:
     """Keep an archive that is signed by somebody we trust. Raises `Refused` and keeps nothing."""
-    folder = Path(current_app.instance_path) / "archives"
+    folder = operations.folder()
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{new_id().hex}.unfinished"
     try:
