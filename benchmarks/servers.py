@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Server:
 
     def cpu_seconds(self) -> float | None:
         """What its processes have used so far; None where the system doesn't tell."""
-        ticks = [int(stat[11]) + int(stat[12]) for _, stat in self._processes()]
+        ticks = [ticks_of(stat) for _, stat in self._processes()]
         return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
 
     def megabytes(self) -> float | None:
@@ -48,12 +48,27 @@ class Server:
     def _processes(self) -> Iterator[tuple[Path, list[str]]]:
         """Each of its processes: they share a session."""
         for pid in PROC.glob("[0-9]*"):
-            try:
-                stat = (pid / "stat").read_text().rpartition(") ")[2].split()
-            except OSError:
-                continue  # It has just ended.
-            if int(stat[3]) == self.process.pid:
+            stat = stat_of(pid)
+            if stat and int(stat[3]) == self.process.pid:
                 yield pid, stat
+
+
+def stat_of(pid: Path) -> list[str]:
+    """What the system says of a process, from its state on; nothing if it has just ended."""
+    try:
+        return (pid / "stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return []
+
+
+def ticks_of(stat: list[str]) -> int:
+    return int(stat[11]) + int(stat[12])
+
+
+def cpu_seconds_of(pids: Iterable[int]) -> float | None:
+    """What some processes have used so far; None where the system doesn't tell."""
+    ticks = [ticks_of(stat) for pid in pids if (stat := stat_of(PROC / str(pid)))]
+    return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
 
 
 @contextmanager
