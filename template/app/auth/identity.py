@@ -1,7 +1,7 @@
 """Who is asking: one query for the person, the tenant in the URL, and the role there."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -69,18 +69,25 @@ class Identity:
         return tuple(filter(self.can, current_app.extensions["permissions"]))
 
 
+def nothing_more(_credential: str) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """Something more about who asks, which the same query finds, and what follows from it.
 
-    The column may name `User`, `Organisation` and `Membership`; for tokens `ApiToken`, too.
-    `follow` is given who was found with the column's value, and answers who they are then: None
-    refuses them.
+    The columns may name `User`, `Organisation` and `Membership`; for tokens `ApiToken`, too; and
+    the tables of `joins`, each with its condition: where it has no row, the columns are None. What
+    a condition asks for by `bindparam`, `values` answers from the credential. `follow` is given who
+    was found, the credential and the columns' values, and answers who they are then: None refuses.
     """
 
-    column: ColumnElement[Any]
-    follow: Callable[[Identity, Any], Identity | None]
+    columns: tuple[Any, ...]
+    follow: Callable[..., Identity | None]
     kinds: tuple[Kind, ...] = ("session", "token")
+    joins: tuple[tuple[Any, ColumnElement[bool]], ...] = ()
+    values: Callable[[str], dict[str, Any]] = nothing_more
 
 
 WHO = (
@@ -115,11 +122,9 @@ QUERIES: dict[Kind, Select[Any]] = {"session": BY_SESSION, "token": BY_TOKEN}
 def init_app(app: Flask, manager: LoginManager) -> None:
     # Where auth is another process, another way of finding out stands here.
     app.extensions["identify"] = look_up
-    # A later stage may know more about somebody, or refuse them: by a column of the same query,
+    # A later stage may know more about somebody, or refuse them: each of these is a `Fact`.
     app.extensions["identity_facts"] = []
     app.extensions["identity_queries"] = {}
-    # or afterwards: each of these is given who was found, and the credential.
-    app.extensions["refine_identity"] = []
     manager.user_loader(by_session)
     manager.request_loader(by_token)
 
@@ -156,38 +161,53 @@ def look_up(kind: Kind, credential: str, slug: str | None) -> Identity | None:
 def refined(kind: Kind, credential: str, row: Row[Any]) -> Identity | None:
     """Who a row is about, with all that later stages know of them."""
     who: Identity | None = identity_of(row)
-    for label, fact in facts_about(kind).items():
-        who = fact.follow(who, getattr(row, label)) if who else None
-    for refine in current_app.extensions["refine_identity"]:
-        who = refine(who, credential) if who else None
+    for labels, fact in facts_about(kind):
+        if who:
+            who = fact.follow(who, credential, *(getattr(row, label) for label in labels))
     return who
 
 
-def facts_about(kind: Kind) -> dict[str, Fact]:
-    """What a query asks for later stages, by the labels of its columns."""
-    facts = (fact for fact in current_app.extensions["identity_facts"] if kind in fact.kinds)
-    return {f"fact_{place}": fact for place, fact in enumerate(facts)}
+def facts_about(kind: Kind) -> Iterator[tuple[list[str], Fact]]:
+    """What a query asks for later stages, each with the labels of its columns."""
+    for place, fact in enumerate(current_app.extensions["identity_facts"]):
+        if kind in fact.kinds:
+            yield [f"fact_{place}_{number}" for number in range(len(fact.columns))], fact
 
 
 def query_by(kind: Kind) -> Select[Any]:
     """The query for a kind of credential, made once."""
     made: dict[Kind, Select[Any]] = current_app.extensions["identity_queries"]
     if kind not in made:
-        more = (fact.column.label(label) for label, fact in facts_about(kind).items())
-        made[kind] = QUERIES[kind].add_columns(*more)
+        query = QUERIES[kind]
+        for labels, fact in facts_about(kind):
+            for table, condition in fact.joins:
+                query = query.outerjoin(table, condition)
+            named = (one.label(label) for one, label in zip(fact.columns, labels, strict=True))
+            query = query.add_columns(*named)
+        made[kind] = query
     return made[kind]
+
+
+def values_of(kind: Kind, credential: str) -> dict[str, Any]:
+    """What the query for a credential is given for later stages."""
+    found: dict[str, Any] = {}
+    for _labels, fact in facts_about(kind):
+        found |= fact.values(credential)
+    return found
 
 
 def of_session(session_id: str, slug: str | None) -> Row[Any] | None:
     """The row of a session's person, if its stamp is still theirs."""
     user_id, _, rest = session_id.partition(":")
     stamp = rest.partition(":")[0]
-    return find(query_by("session"), slug=slug, user_id=UUID(user_id), stamp=stamp)
+    more = values_of("session", session_id)
+    return find(query_by("session"), slug=slug, user_id=UUID(user_id), stamp=stamp, **more)
 
 
 def of_token(token: str, slug: str | None) -> Row[Any] | None:
     """The row of an API token's person; that it was used is noted."""
-    row = find(query_by("token"), slug=slug, token_hash=hash_of(token))
+    more = values_of("token", token)
+    row = find(query_by("token"), slug=slug, token_hash=hash_of(token), **more)
     if row:
         note_use(row)
     return row

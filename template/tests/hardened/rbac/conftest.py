@@ -1,9 +1,12 @@
 """Acme with people who have roles."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from flask import Flask
 
+from app.auth.identity import Fact, Identity
 from tests.hardened.rbac.people import Somebody, somebody
 from tests.world import Company
 
@@ -28,3 +31,17 @@ def join(acme: Company) -> Callable[..., Somebody]:
         return person
 
     return join_acme
+
+
+@pytest.fixture
+def narrow_tokens(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets every API token open some permissions only, as a stage could."""
+
+    def narrow(*permissions: str) -> None:
+        def follow(who: Identity, _credential: str) -> Identity:
+            return replace(who, grants=permissions)
+
+        facts = [*app.extensions["identity_facts"], Fact((), follow, ("token",))]
+        monkeypatch.setitem(app.extensions, "identity_facts", facts)
+
+    return narrow

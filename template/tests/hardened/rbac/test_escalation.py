@@ -1,7 +1,6 @@
 """Nobody gives what they don't have, in whatever way they try."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
@@ -143,11 +142,9 @@ def test_a_token_gives_no_more_than_its_person_may(app, acme, clerk):
     assert (made.status_code, more.status_code) == (201, 403)
 
 
-def test_a_token_that_is_narrowed_gives_no_more_than_what_is_left(app, acme, ada, monkeypatch):
+def test_a_token_that_is_narrowed_gives_no_more_than_what_is_left(app, ada, narrow_tokens):
     """Also an owner's: it makes no owners, and no role wider than itself."""
-    scopes = ("roles:read", "roles:write", "members:write", "projects:read")
-    narrow = [lambda who, _credential: narrowed(who, scopes)]
-    monkeypatch.setitem(app.extensions, "refine_identity", narrow)
+    narrow_tokens("roles:read", "roles:write", "members:write", "projects:read")
     headers = {"Authorization": f"Bearer {token_of(ada)}"}
     client = app.test_client()
 
@@ -159,10 +156,6 @@ def test_a_token_that_is_narrowed_gives_no_more_than_what_is_left(app, acme, ada
     assert post("roles", name="M", permissions=["audit:read"]) == 403
     assert post("invitations", email="eve@elsewhere.test", role="owner") == 403
     assert post("invitations", email="eve@elsewhere.test", role="member") == 403
-
-
-def narrowed(who, scopes):
-    return replace(who, grants=scopes) if who.token_id else who
 
 
 def token_of(person: Somebody) -> str:

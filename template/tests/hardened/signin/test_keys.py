@@ -237,6 +237,6 @@ def test_scopes_count_in_every_service_and_a_revoked_key_ends_within_a_second(sy
 
 def test_a_key_narrows_what_roles_give_and_not_the_other_way_round(app):
     """Whoever fills in grants stands before the keys, or a scope would be widened again."""
-    follows = [fact.follow for fact in app.extensions["identity_facts"]]
+    facts = app.extensions["identity_facts"]
 
-    assert follows.index(granting.grant) < follows.index(keys.narrow)
+    assert facts.index(granting.FACT) < facts.index(keys.LIMITED)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app import audit
 from app.auth.models import User
@@ -39,6 +39,30 @@ def test_a_log_in_is_a_row_with_a_hashed_key(app, acme, visitor):
     assert (row.user_id, row.how, row.strong) == (acme.user_id, "password", False)
     assert row.address == "127.0.0.0/24"
     assert row.ends_at - row.made_at == pytest.approx(timedelta(days=14), abs=timedelta(seconds=1))
+
+
+def test_whose_a_session_is_takes_one_question(app, acme, visitor):
+    """With its end, the workspace's rules and the person's roles: every page asks it."""
+    log_in(visitor)
+    with app.app_context():
+        engine = db.reader("auth")
+    asked = []
+
+    def note(_connection, _cursor, statement, *_rest):
+        if "auth_" in statement:
+            asked.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        answer = visitor.get("/t/acme/api/v1/me")
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+    assert answer.status_code == 200
+    (question,) = (statement for statement in asked if "auth_catalog" not in statement)
+    assert {"auth_sessions", "auth_sign_in_rules", "auth_sso", "auth_member_roles"} <= set(
+        re.findall(r"auth_\w+", question)
+    )
 
 
 def test_the_page_lists_them_and_says_which_is_here(acme, visitor, another_visitor):

@@ -14,10 +14,10 @@ from app.auth.models import Organisation, User
 from app.db import db
 from app.routes import methods_of
 from app.stages.hardened.rbac import builtin, holding
-from app.stages.hardened.rbac.granting import FACT
+from app.stages.hardened.rbac.granting import GRANTED, grant
 from app.tenancy import Tenant, serving
 
-BY_ID = WHO.add_columns(null().label("token_id"), FACT.column.label("granted")).where(
+BY_ID = WHO.add_columns(null().label("token_id"), GRANTED.label("granted")).where(
     User.id == bindparam("user_id")
 )
 
@@ -58,8 +58,7 @@ def identity_in(user: User, slug: str) -> Identity:
     row = find(BY_ID, slug=slug, user_id=user.id)
     if row is None:
         raise LookupError(f"{user.email} was deleted a moment ago.")
-    who = FACT.follow(identity_of(row), row.granted)
-    return who or identity_of(row)
+    return grant(identity_of(row), row.granted)
 
 
 def explain(user: User, permission: str, tenant: Tenant, token: str = "") -> Decision:

@@ -1,8 +1,9 @@
 """What a member's own roles grant: found by the query that finds out who asks."""
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, literal_column, select
 
 from app.auth.identity import Fact, Identity
 from app.auth.models import Membership
@@ -10,11 +11,13 @@ from app.stages.hardened.rbac.builtin import effective
 from app.stages.hardened.rbac.models import MemberRole, RolePermission
 
 SEPARATOR = "\n"
+# Written into the statement: as a value, the driver's dialect would write it there anew each time.
+SEPARATOR_SQL: Any = literal_column(f"'{SEPARATOR}'")
 
 # None for a member without roles of the tenant's own; an empty text for one whose roles allow
 # nothing. The correlated query finds no row in an index while a tenant has none.
 GRANTED = (
-    select(func.aggregate_strings(func.coalesce(RolePermission.permission, ""), SEPARATOR))
+    select(func.aggregate_strings(func.coalesce(RolePermission.permission, ""), SEPARATOR_SQL))
     .select_from(MemberRole)
     .outerjoin(
         RolePermission,
@@ -42,4 +45,4 @@ def grant(who: Identity, granted: str | None) -> Identity:
     return replace(who, grants=tuple(sorted(effective(kept))))
 
 
-FACT = Fact(GRANTED, grant)
+FACT = Fact((GRANTED,), lambda who, _credential, granted: grant(who, granted))

@@ -27,13 +27,6 @@ from app.stages.hardened.signin.models import KeyLimits
 from app.tenancy import current_tenant
 
 PERMISSIONS = {"keys:write": Permission("See everybody's API keys, and end them")}
-ENDS, OPENS = (
-    select(column)
-    .where(KeyLimits.tenant_id == ApiToken.tenant_id, KeyLimits.token_id == ApiToken.id)
-    .correlate(ApiToken)
-    .scalar_subquery()
-    for column in (KeyLimits.expires_at, KeyLimits.scopes)
-)
 LIMITS: Any = select(KeyLimits.scopes, KeyLimits.expires_at).where(
     KeyLimits.tenant_id == bindparam("tenant_id"), KeyLimits.token_id == bindparam("token_id")
 )
@@ -72,10 +65,7 @@ class Key:
 
 def init_app(app: Flask) -> None:
     declare(app, PERMISSIONS)
-    app.extensions["identity_facts"] += [
-        Fact(ENDS, until, ("token",)),
-        Fact(OPENS, narrow, ("token",)),
-    ]
+    app.extensions["identity_facts"].append(LIMITED)
     add_panel(
         app,
         "settings",
@@ -93,16 +83,31 @@ def init_app(app: Flask) -> None:
     key_api.init_app(app)
 
 
-def until(who: Identity, ends_at: datetime | None) -> Identity | None:
-    """A key lets nobody in once it has ended; a token from before this stage has no end."""
-    return None if ends_at is not None and ends_at <= now() else who
+def limit(
+    who: Identity, _credential: str, ends_at: datetime | None, scopes: str | None
+) -> Identity | None:
+    """A key lets nobody in once it has ended; one with scopes opens those, as far as they may.
 
-
-def narrow(who: Identity, scopes: str | None) -> Identity:
-    """A key with scopes opens those, as far as its person may; one without, all of that."""
+    A token from before this stage has neither end nor scopes.
+    """
+    if ends_at is not None and ends_at <= now():
+        return None
     if who.tenant is None or scopes is None:
         return who
     return replace(who, grants=tuple(name for name in scopes.split() if who.can(name)))
+
+
+LIMITED = Fact(
+    (KeyLimits.expires_at, KeyLimits.scopes),
+    limit,
+    kinds=("token",),
+    joins=(
+        (
+            KeyLimits,
+            and_(KeyLimits.tenant_id == ApiToken.tenant_id, KeyLimits.token_id == ApiToken.id),
+        ),
+    ),
+)
 
 
 def limits_of(tenant_id: UUID, token_id: UUID) -> Any:

@@ -57,7 +57,9 @@ def needed():
     organisation = db.session.scalar(select(Organisation).where(Organisation.slug == slug))
     membership = membership_in(organisation, user)
     proof = sessions.proof_here()
-    lacks = kept.lack_of(proof, membership.tenant_id, owner=membership.role == "owner")
+    tenant_id = membership.tenant_id
+    asked = kept.asked_by(tenant_id)
+    lacks = kept.lack_of(proof, asked, tenant_id, owner=membership.role == "owner")
     on = second_factor.totp_of(user.id)
     # A session that a provider began isn't made another one by a code alone.
     if on and not proof.sso_tenant_id and form.validate_on_submit():

@@ -5,12 +5,12 @@ lacks something is that of somebody without a workspace there, who is told what 
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Flask, redirect
 from flask.typing import ResponseReturnValue
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from app import audit
 from app.access import is_api
@@ -31,13 +31,16 @@ WORDS = {
     SIGN_ON: "This workspace is entered by its single sign-on.",
     OWN_LOG_IN: "Your session was begun by another workspace's single sign-on.",
 }
-OF_TENANT: Any = (
-    select(Rules.strong_only, Sso.enforced)
-    .select_from(Organisation)
-    .outerjoin(Rules, Rules.tenant_id == Organisation.id)
-    .outerjoin(Sso, Sso.tenant_id == Organisation.id)
-    .where(Organisation.id == bindparam("tenant_id"))
-)
+# What is asked of a session, beside the query that finds out whose it is.
+COLUMNS = (Rules.strong_only, Sso.enforced)
+JOINS = ((Rules, Rules.tenant_id == Organisation.id), (Sso, Sso.tenant_id == Organisation.id))
+
+
+class Asked(NamedTuple):
+    """What a tenant asks of sessions: None where it has no rules, and where it has no provider."""
+
+    strong_only: bool | None
+    sso_enforced: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +76,37 @@ def init_app(app: Flask) -> None:
     from app.stages.hardened.signin import rule_views  # noqa: F401
 
 
-def apply(who: Identity, proof: Proof) -> Identity:
+def apply(who: Identity, proof: Proof, asked: Asked) -> Identity:
     """Let a session into the tenant in the URL, or say what it lacks."""
     if who.tenant is None:
         return who
-    lacks = lack_of(proof, who.tenant.id, owner=who.role == "owner")
+    lacks = lack_of(proof, asked, who.tenant.id, owner=who.role == "owner")
     return replace(who, tenant=None, role=None, grants=None, lacks=lacks) if lacks else who
 
 
-def lack_of(proof: Proof, tenant_id: UUID, *, owner: bool) -> str:
+def lack_of(proof: Proof, asked: Asked, tenant_id: UUID, *, owner: bool) -> str:
     """What a session lacks for a tenant; empty if it's enough.
 
-    One that a tenant's provider began opens that tenant only. Where single sign-on is the only
-    way, an owner with a second factor gets in, too, or nobody could mend it.
+    One that a tenant's provider began opens that tenant only, and ends with the provider. Where
+    single sign-on is the only way, an owner with a second factor gets in, too, or nobody could
+    mend it.
     """
     if proof.sso_tenant_id:
-        return "" if proof.sso_tenant_id == tenant_id and has_sso(tenant_id) else OWN_LOG_IN
-    with reading("auth") as connection:
-        rules = connection.execute(OF_TENANT, {"tenant_id": tenant_id}).one_or_none()
-    if rules and rules.enforced and not (owner and proof.strong):
+        own = proof.sso_tenant_id == tenant_id and asked.sso_enforced is not None
+        return "" if own else OWN_LOG_IN
+    if asked.sso_enforced and not (owner and proof.strong):
         return SIGN_ON
-    return SECOND_FACTOR if rules and rules.strong_only and not proof.strong else ""
+    return SECOND_FACTOR if asked.strong_only and not proof.strong else ""
 
 
-def has_sso(tenant_id: UUID) -> bool:
-    """Whether a tenant still has a provider: sessions that it began end with it."""
+def asked_by(tenant_id: UUID) -> Asked:
+    """What a tenant asks of sessions."""
+    query: Any = select(*COLUMNS).select_from(Organisation)
+    for table, condition in JOINS:
+        query = query.outerjoin(table, condition)
     with reading("auth") as connection:
-        found = select(Sso.tenant_id).where(Sso.tenant_id == tenant_id)
-        return connection.execute(found).scalar() is not None
+        row = connection.execute(query.where(Organisation.id == tenant_id)).one_or_none()
+    return Asked(*row) if row else Asked(None, None)
 
 
 def strong_only(tenant_id: UUID) -> bool:

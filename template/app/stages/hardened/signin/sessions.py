@@ -9,22 +9,22 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
 from flask import Flask, abort, current_app, g, request, session
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app import audit
 from app.auth import sessions
-from app.auth.identity import USE_NOTED_EVERY, Identity, hash_of
+from app.auth.identity import USE_NOTED_EVERY, Fact, Identity, hash_of
 from app.auth.models import User
 from app.auth.panels import Panel, add_panel
-from app.db import db, now, reading
+from app.db import db, now
 from app.stages.hardened.signin import rules
 from app.stages.hardened.signin.models import Session
 from app.stages.hardened.signin.rules import Proof
@@ -37,20 +37,12 @@ PREFIXES = {4: 24, 6: 48}
 LONGEST_AGENT = 200
 KEPT_AFTER_THE_END = timedelta(days=30)
 
-BY_KEY: Any = select(
-    Session.id, Session.how, Session.strong, Session.sso_tenant_id, Session.seen_at, Session.ends_at
-).where(
-    Session.key_hash == bindparam("key_hash"),
-    Session.user_id == bindparam("user_id"),
-    Session.ended_at.is_(None),
-)
-
 
 def init_app(app: Flask) -> None:
     hooks: sessions.Hooks = app.extensions["sessions"]
     hooks.starting.append(begin)
     hooks.ending.append(end_this)
-    app.extensions["refine_identity"].append(refuse_ended)
+    app.extensions["identity_facts"].append(OPEN)
     identity_changes.WATCHED[Session] = ("person", "user_id", ("ended_at", "strong"))
     add_panel(
         app,
@@ -140,26 +132,53 @@ def parts_of(credential: str) -> tuple[str, str, str]:
     return user_id, stamp, key
 
 
-def refuse_ended(who: Identity, credential: str) -> Identity | None:
+class Kept(NamedTuple):
+    """What is kept of an open session; all None where there's none."""
+
+    id: UUID | None
+    how: str
+    strong: bool
+    sso_tenant_id: UUID | None
+    seen_at: datetime
+    ends_at: datetime
+
+
+def refuse_ended(who: Identity, credential: str, *found: Any) -> Identity | None:
     """Nobody, if the session has ended; else who it is, as far as the workspace lets it in."""
-    if who.token_id:
-        return who
+    kept, asked = Kept(*found[: len(COLUMNS)]), rules.Asked(*found[len(COLUMNS) :])
     key = parts_of(credential)[2]
     if not key:
-        return rules.apply(who, Proof())
-    row = row_of(who.id, key)
-    if row is None or row.ends_at <= now() or row.seen_at <= now() - idle():
+        return rules.apply(who, Proof(), asked)
+    if kept.id is None or kept.ends_at <= now() or kept.seen_at <= now() - idle():
         return None
-    note_seen(row)
-    proof = Proof(row.how, row.strong, row.sso_tenant_id)
-    return rules.apply(replace(who, session_key=key), proof)
+    note_seen(kept)
+    proof = Proof(kept.how, kept.strong, kept.sso_tenant_id)
+    return rules.apply(replace(who, session_key=key), proof, asked)
 
 
-def row_of(user_id: UUID, key: str) -> Row[Any] | None:
-    """What is kept of an open session."""
-    with reading("auth") as connection:
-        found = connection.execute(BY_KEY, {"key_hash": hash_of(key), "user_id": user_id})
-        return found.one_or_none()
+def key_in(credential: str) -> dict[str, str]:
+    """What the session's row is looked up by; one from before this stage has none."""
+    return {"session_key_hash": hash_of(parts_of(credential)[2])}
+
+
+COLUMNS = tuple(getattr(Session, name) for name in Kept._fields)
+OPEN = Fact(
+    COLUMNS + rules.COLUMNS,
+    refuse_ended,
+    kinds=("session",),
+    joins=(
+        (
+            Session,
+            and_(
+                Session.key_hash == bindparam("session_key_hash"),
+                Session.user_id == User.id,
+                Session.ended_at.is_(None),
+            ),
+        ),
+        *rules.JOINS,
+    ),
+    values=key_in,
+)
 
 
 def idle() -> timedelta:
@@ -167,7 +186,7 @@ def idle() -> timedelta:
     return timedelta(hours=current_app.config["SETTINGS"].session_idle_hours)
 
 
-def note_seen(row: Row[Any]) -> None:
+def note_seen(row: Kept) -> None:
     """Keep when a session was last used, to some minutes: a write each time would cost more."""
     if row.seen_at > now() - USE_NOTED_EVERY:
         return
