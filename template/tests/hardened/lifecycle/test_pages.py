@@ -1,11 +1,14 @@
 """The operators' pages and API: for operators only, and what they begin is done by a worker."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
 from app import audit
 from app.auth.models import Organisation
 from app.db import db
+from app.jobs import Job
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle import operators
 from app.stages.hardened.lifecycle.models import Operation
@@ -197,3 +200,23 @@ def test_a_page_of_another_site_makes_none(operator):
         assert operator.client.post(path, data=NEW).status_code == 400
     assert operator.client.post(TENANTS, json=NEW).status_code == 400
     assert slugs(operator) == ["acme", "initech"]
+
+
+def test_what_is_refused_at_work_is_said_and_not_tried_again_by_itself(operator):
+    folder = Path(operator.app.instance_path) / "archives"
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "junk.zip"
+    archive.write_bytes(b"no archive at all")
+    wish = {"kind": "restore", "archive": archive.name, "confirm": "initech"}
+    try:
+        answer = operator.client.post("/workspaces/operators/initech/operations", data=wish)
+        operator.work()
+    finally:
+        archive.unlink()
+
+    page = operator.client.get(answer.location).text
+    assert "stopped" in page
+    assert "junk.zip" in page
+    with operator.app.app_context():
+        (job,) = db.session.scalars(sa.select(Job).where(Job.name.like("%run_operation")))
+        assert (job.state, job.attempts) == ("done", 1)

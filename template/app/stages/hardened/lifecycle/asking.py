@@ -14,7 +14,6 @@ from app.stages.hardened.lifecycle.archive import operations
 from app.stages.hardened.lifecycle.creating import NewTenant
 from app.stages.hardened.lifecycle.doing import go_on
 from app.stages.hardened.lifecycle.finding import find
-from app.stages.hardened.lifecycle.ledger import AtIt
 from app.stages.hardened.lifecycle.models import Operation
 from app.stages.hardened.lifecycle.placement import operations as placing
 from app.stages.hardened.lifecycle.placement import wishes
@@ -118,8 +117,12 @@ def archive_called(name: str) -> Path:
 @job
 @patient(attempts=10)
 def run_operation(operation_id: str) -> None:
-    """Do an operation to its end. One that a command is at already is left to that."""
+    """Do an operation to its end. One that a command is at already is left to that.
+
+    What is refused stands in the ledger with the reason: that somebody has to mend, and let it go
+    on. Only what failed, as a server that is away, is tried again by itself.
+    """
     try:
         go_on(UUID(operation_id))
-    except AtIt:
-        return
+    except Refused:
+        db.session.rollback()
