@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from app import audit, events
 from app.auth.models import Organisation
-from app.db import db, now
+from app.db import db, now, reading
 from app.errors import Refused
 from app.stages.hardened.catalog.models import CatalogRow, PlacementRow, TargetRow
 from app.stages.hardened.catalog.places import (
@@ -149,7 +149,8 @@ def not_served() -> dict[UUID, tuple[str, str]]:
     rows = select(CatalogRow.tenant_id, CatalogRow.state, CatalogRow.reason).where(
         CatalogRow.state.in_(("provisioning", "suspended", "deleting"))
     )
-    return {row.tenant_id: (row.state, row.reason) for row in db.session.execute(rows)}
+    with reading("auth") as connection:
+        return {row.tenant_id: (row.state, row.reason) for row in connection.execute(rows)}
 
 
 # --- Changing ------------------------------------------------------------------------------------

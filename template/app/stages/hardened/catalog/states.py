@@ -15,7 +15,6 @@ from flask import Flask, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import errors
-from app.db import db
 from app.errors import Refused
 from app.stages.hardened.catalog import api, knowing
 from app.stages.hardened.catalog.places import SERVED
@@ -76,7 +75,6 @@ class NotServedNow:
         try:
             with serving(None):
                 self.found = api.not_served()
-                db.session.rollback()
         except SQLAlchemyError as error:
             log.error("states of workspaces not read", error=repr(error))
         self.looked_at = monotonic()

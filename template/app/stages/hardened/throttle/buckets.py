@@ -75,8 +75,7 @@ class Buckets:
             except StoreUnavailableError as error:
                 self.away_until = monotonic() + PAUSE_SECONDS
                 log.warning("redis away", command="throttle", error=repr(error.__cause__))
-        with self.lock:
-            return self.limit(self.here, name, allowance)
+        return self.limit(self.here, name, allowance)
 
     def limit(self, store: BaseStore, name: str, allowance: Allowance) -> Verdict:
         kind = id(store), allowance
