@@ -37,8 +37,7 @@ class Server:
 
     def cpu_seconds(self) -> float | None:
         """What its processes have used so far; None where the system doesn't tell."""
-        ticks = [ticks_of(stat) for _, stat in self._processes()]
-        return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+        return cpu_seconds_of(stat for _, stat in self._processes())
 
     def megabytes(self) -> float | None:
         """The memory of its biggest process, which is a worker."""
@@ -61,13 +60,9 @@ def stat_of(pid: Path) -> list[str]:
         return []
 
 
-def ticks_of(stat: list[str]) -> int:
-    return int(stat[11]) + int(stat[12])
-
-
-def cpu_seconds_of(pids: Iterable[int]) -> float | None:
-    """What some processes have used so far; None where the system doesn't tell."""
-    ticks = [ticks_of(stat) for pid in pids if (stat := stat_of(PROC / str(pid)))]
+def cpu_seconds_of(stats: Iterable[list[str]]) -> float | None:
+    """What processes have used so far, as the system says; None where it doesn't tell."""
+    ticks = [int(stat[11]) + int(stat[12]) for stat in stats if stat]
     return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
 
 

@@ -108,8 +108,7 @@ def fill(url: str, count: int, each: int) -> None:
         connection.execute("SET app.at_work = 'on'")
         for statement in TENANTS.split(";\n"):
             connection.execute(statement, wanted)
-        connection.execute("VACUUM ANALYZE projects")
-        connection.execute("ANALYZE")
+        connection.execute("VACUUM ANALYZE")
 
 
 class Asked:

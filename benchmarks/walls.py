@@ -32,7 +32,7 @@ import load
 import own_python
 import tenants
 from one_processor import on_one_processor, pin_servers
-from servers import Server, cpu_seconds_of, gunicorn
+from servers import PROC, Server, cpu_seconds_of, gunicorn, stat_of
 
 BLOCK = 100  # Statements of one kind before the other kind has its turn.
 LIST, PAGE = "/t/acme/api/v1/projects/", "/t/acme/projects/"
@@ -279,7 +279,8 @@ class Side:
         """What its own processes and those of its connections have used so far."""
         backends = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         pids = [row[0] for row in admin.execute(backends, (self.database,)).fetchall()]
-        own, servers = self.server.cpu_seconds(), cpu_seconds_of(pids)
+        servers = cpu_seconds_of(stat_of(PROC / str(pid)) for pid in pids)
+        own = self.server.cpu_seconds()
         return None if own is None or servers is None else own + servers
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import NullPool
 from werkzeug.test import TestResponse
 
@@ -140,3 +140,18 @@ PRODUCTION: dict[str, Any] = {
     "smtp_url": "smtp://127.0.0.1:1",
     "mail_from": "hello@app.example",
 }
+
+
+@contextmanager
+def reads_of(engine: Engine) -> Iterator[list[str]]:
+    """The statements that a database is asked by way of an engine meanwhile."""
+    reads: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        reads.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield reads
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

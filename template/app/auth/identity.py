@@ -1,9 +1,10 @@
 """Who is asking: one query for the person, the tenant in the URL, and the role there."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from math import inf
 from time import time
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from app.tenancy import Tenant, enter, slug_in_url
 log = structlog.get_logger()
 
 Kind = Literal["session", "token"]
+Joins = tuple[tuple[Any, ColumnElement[bool]], ...]  # Tables, each with its condition.
 
 USE_NOTED_EVERY = timedelta(minutes=5)
 TOKEN_PREFIX = "sct_"  # noqa: S105  # It makes a leaked token easy to find by a scanner.
@@ -86,7 +88,7 @@ class Fact:
     columns: tuple[Any, ...]
     follow: Callable[..., Identity | None]
     kinds: tuple[Kind, ...] = ("session", "token")
-    joins: tuple[tuple[Any, ColumnElement[bool]], ...] = ()
+    joins: Joins = ()
     values: Callable[[str], dict[str, Any]] = nothing_more
 
 
@@ -117,6 +119,7 @@ BY_TOKEN = (
     .where(ApiToken.token_hash == bindparam("token_hash"), ApiToken.revoked_at.is_(None))
 )
 QUERIES: dict[Kind, Select[Any]] = {"session": BY_SESSION, "token": BY_TOKEN}
+WIDTHS = {kind: len(query.selected_columns) for kind, query in QUERIES.items()}
 
 
 def init_app(app: Flask, manager: LoginManager) -> None:
@@ -161,17 +164,16 @@ def look_up(kind: Kind, credential: str, slug: str | None) -> Identity | None:
 def refined(kind: Kind, credential: str, row: Row[Any]) -> Identity | None:
     """Who a row is about, with all that later stages know of them."""
     who: Identity | None = identity_of(row)
-    for labels, fact in facts_about(kind):
+    more = iter(row[WIDTHS[kind] :])
+    for fact in facts_about(kind):
         if who:
-            who = fact.follow(who, credential, *(getattr(row, label) for label in labels))
+            who = fact.follow(who, credential, *islice(more, len(fact.columns)))
     return who
 
 
-def facts_about(kind: Kind) -> Iterator[tuple[list[str], Fact]]:
-    """What a query asks for later stages, each with the labels of its columns."""
-    for place, fact in enumerate(current_app.extensions["identity_facts"]):
-        if kind in fact.kinds:
-            yield [f"fact_{place}_{number}" for number in range(len(fact.columns))], fact
+def facts_about(kind: Kind) -> list[Fact]:
+    """What a query asks for later stages: their columns stand behind its own, in this order."""
+    return [fact for fact in current_app.extensions["identity_facts"] if kind in fact.kinds]
 
 
 def query_by(kind: Kind) -> Select[Any]:
@@ -179,19 +181,23 @@ def query_by(kind: Kind) -> Select[Any]:
     made: dict[Kind, Select[Any]] = current_app.extensions["identity_queries"]
     if kind not in made:
         query = QUERIES[kind]
-        for labels, fact in facts_about(kind):
-            for table, condition in fact.joins:
-                query = query.outerjoin(table, condition)
-            named = (one.label(label) for one, label in zip(fact.columns, labels, strict=True))
-            query = query.add_columns(*named)
+        for fact in facts_about(kind):
+            query = joined(query, fact.joins).add_columns(*fact.columns)
         made[kind] = query
     return made[kind]
+
+
+def joined(query: Select[Any], joins: Joins) -> Select[Any]:
+    """A query with more tables, so that no row is lost for want of one in them."""
+    for table, condition in joins:
+        query = query.outerjoin(table, condition)
+    return query
 
 
 def values_of(kind: Kind, credential: str) -> dict[str, Any]:
     """What the query for a credential is given for later stages."""
     found: dict[str, Any] = {}
-    for _labels, fact in facts_about(kind):
+    for fact in facts_about(kind):
         found |= fact.values(credential)
     return found
 

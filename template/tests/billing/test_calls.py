@@ -1,13 +1,11 @@
 """The front door: what a plan allows, how many, and what was used."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 import time_machine
 from flask_login import login_user
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 
 from app import billing
 from app.auth import identity
@@ -16,6 +14,7 @@ from app.db import db
 from app.errors import Unavailable
 from app.tenancy import NoTenant
 from app.tenancy.urls import SLUG
+from tests.world import reads_of
 
 
 def test_a_tenant_that_never_chose_is_on_the_free_plan(acme):
@@ -61,7 +60,7 @@ def test_a_typo_gives_nothing_away(acme, ask, kind):
 
 def test_a_request_asks_the_database_once(acme):
     with acme.serving():
-        with reads_of_billing() as reads:
+        with reads_of(db.reader("billing")) as reads:
             for _ in range(3):
                 billing.allows("reports")
                 billing.limit("projects")
@@ -168,18 +167,6 @@ def use_a_report(company, at: datetime) -> None:
 def used_in(company, month: int) -> int:
     with time_machine.travel(datetime(2026, month, 10, tzinfo=UTC)), company.serving():
         return billing.used("reports.built")
-
-
-@contextmanager
-def reads_of_billing() -> Iterator[list[str]]:
-    reads = []
-
-    def note(_connection, _cursor, statement, *_):
-        reads.append(statement)
-
-    event.listen(db.reader("billing"), "before_cursor_execute", note)
-    yield reads
-    event.remove(db.reader("billing"), "before_cursor_execute", note)
 
 
 def unreachable():

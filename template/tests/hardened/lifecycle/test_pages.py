@@ -1,7 +1,5 @@
 """The operators' pages and API: for operators only, and what they begin is done by a worker."""
 
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -11,6 +9,7 @@ from app.db import db
 from app.jobs import Job
 from app.stages.hardened.catalog import api as catalog
 from app.stages.hardened.lifecycle import operators
+from app.stages.hardened.lifecycle.archive import operations as archives
 from app.stages.hardened.lifecycle.models import Operation
 from tests.world import Company, sign_in
 
@@ -203,7 +202,8 @@ def test_a_page_of_another_site_makes_none(operator):
 
 
 def test_what_is_refused_at_work_is_said_and_not_tried_again_by_itself(operator):
-    folder = Path(operator.app.instance_path) / "archives"
+    with operator.app.app_context():
+        folder = archives.folder()
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / "junk.zip"
     archive.write_bytes(b"no archive at all")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app import audit
 from app.auth.models import User
@@ -15,7 +15,7 @@ from app.stages.hardened.signin.models import Session
 from app.stages.hardened.signin.sessions import prefix_of
 from tests.auth.people import is_signed_in, log_in
 from tests.services.identity.test_who import PROJECTS, within
-from tests.world import PASSWORD, Seat, found, sign_in
+from tests.world import PASSWORD, Seat, found, reads_of, sign_in
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -46,20 +46,12 @@ def test_whose_a_session_is_takes_one_question(app, acme, visitor):
     log_in(visitor)
     with app.app_context():
         engine = db.reader("auth")
-    asked = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if "auth_" in statement:
-            asked.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with reads_of(engine) as reads:
         answer = visitor.get("/t/acme/api/v1/me")
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
     assert answer.status_code == 200
-    (question,) = (statement for statement in asked if "auth_catalog" not in statement)
+    asked = [read for read in reads if "auth_" in read]
+    (question,) = (read for read in asked if "auth_catalog" not in read)
     assert {"auth_sessions", "auth_sign_in_rules", "auth_sso", "auth_member_roles"} <= set(
         re.findall(r"auth_\w+", question)
     )

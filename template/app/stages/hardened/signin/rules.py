@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app import audit
 from app.access import is_api
-from app.auth.identity import Identity
+from app.auth.identity import Identity, joined
 from app.auth.models import Organisation
 from app.auth.panels import Panel, add_panel
 from app.db import db, reading
@@ -101,9 +101,8 @@ def lack_of(proof: Proof, asked: Asked, tenant_id: UUID, *, owner: bool) -> str:
 
 def asked_by(tenant_id: UUID) -> Asked:
     """What a tenant asks of sessions."""
-    query: Any = select(*COLUMNS).select_from(Organisation)
-    for table, condition in JOINS:
-        query = query.outerjoin(table, condition)
+    columns: Any = select(*COLUMNS).select_from(Organisation)
+    query = joined(columns, JOINS)
     with reading("auth") as connection:
         row = connection.execute(query.where(Organisation.id == tenant_id)).one_or_none()
     return Asked(*row) if row else Asked(None, None)
