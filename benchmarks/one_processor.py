@@ -7,14 +7,14 @@ virtual machine takes longer than a statement, or not, depending on how long it 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-SERVERS = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
 
 
 @contextmanager
 def on_one_processor() -> Iterator[None]:
-    """This process is on the last of its processors meanwhile. Linux only; elsewhere it roams."""
+    """This process, and what it starts meanwhile, has the last of its processors to itself.
+
+    Linux only; elsewhere they roam.
+    """
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -24,11 +24,3 @@ def on_one_processor() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def pin_servers(admin: Any) -> None:
-    """Put the server's side of each connection where this process is."""
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    for (process,) in admin.execute(SERVERS).fetchall():
-        os.sched_setaffinity(process, os.sched_getaffinity(0))

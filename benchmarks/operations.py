@@ -19,7 +19,6 @@ from app.features.projects.models import Project, count
 from app.stages.hardened.walls import transactions
 from app.tenancy import Tenant, get_or_404, serving
 from flask import Flask
-from one_processor import pin_servers
 from sqlalchemy import Connection, select
 
 BLOCK, WARM_UP = 50, 5  # Operations of one way before another has its turn; the first don't count.
@@ -89,7 +88,7 @@ def measure(admin: Any, url: str, turns: int) -> dict[str, dict[str, float]]:
             (walled, transactions.enter),
         ]
         return {
-            name: summed(in_turns(admin, operation, ways, asked, turns))
+            name: summed(in_turns(operation, ways, asked, turns))
             for name, operation in OPERATIONS.items()
         }
 
@@ -106,7 +105,6 @@ def an_app(url: str) -> Iterator[Flask]:
 
 
 def in_turns(
-    admin: Any,
     operation: Callable[[UUID], object],
     ways: list[tuple[Flask, Enter]],
     asked: list[tuple[Tenant, UUID]],
@@ -124,8 +122,6 @@ def in_turns(
                 seconds = [timed(app, operation, *one) for one in some]
             if turn and nth:
                 taken[place % len(ways)] += seconds[WARM_UP:]
-        if not turn:
-            pin_servers(admin)
     return taken
 
 

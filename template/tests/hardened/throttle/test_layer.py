@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import request
 
-from app.stages.hardened.throttle import edge
+from app import billing
+from app.errors import Unavailable
+from app.stages.hardened.throttle import edge, layer
 from app.stages.hardened.throttle.allowances import OVERRIDES, Allowance, Override
 from app.stages.hardened.throttle.buckets import Buckets
 from app.stages.hardened.throttle.layer import Throttle
 from app.stages.services import identity_store
+from tests.billing.subscribers import grant
 from tests.world import sign_in
 
 API = {"Accept": "application/json"}
@@ -83,6 +86,45 @@ def test_a_neighbour_notices_nothing(throttled, acme_here, initech):
     assert 429 in statuses(acme_here, 10)
 
     assert statuses(neighbour, 3) == [200, 200, 200]
+
+
+def test_a_plan_has_its_own_allowance_and_a_new_one_counts_within_seconds(
+    make_app, acme, monkeypatch
+):
+    plans = "free=1:2, pro=1000:1000"
+    here = sign_in(make_app(throttle="1:50", throttle_plans=plans, throttle_address="1:50"), acme)
+    ask(here)
+    assert 429 in statuses(here, 6)
+
+    grant(acme, "pro")
+    monkeypatch.setattr(layer, "LATELY_SECONDS", 0)  # As if some seconds had passed.
+    time.sleep(1.05)  # Now one may pass, and is seen to be on the other plan.
+
+    assert set(statuses(here, 20)) == {200}
+
+
+def test_while_billing_is_away_the_plan_that_was_known_holds(make_app, acme, monkeypatch):
+    plans = "free=1000:1000"
+    here = sign_in(make_app(throttle="1:2", throttle_plans=plans, throttle_address="1:50"), acme)
+    statuses(here, 2)
+    monkeypatch.setattr(layer, "LATELY_SECONDS", 0)
+    monkeypatch.setattr(billing, "plan_of", refuse)
+
+    assert set(statuses(here, 20)) == {200}
+
+
+def refuse():
+    raise Unavailable
+
+
+def test_a_credential_is_noted_now_and_then_not_with_each_request(throttled, acme_here):
+    statuses(acme_here, 2)  # The first answer changes the session's cookie.
+    throttle: Throttle = throttled.extensions["throttle"]
+    noted = dict(throttle.known.seen)
+
+    statuses(acme_here, 2)
+
+    assert throttle.known.seen == noted
 
 
 def test_a_stranger_uses_up_their_own_address_not_the_workspace(throttled, acme_here):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from threading import Lock
 from time import monotonic, time
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -16,8 +16,7 @@ OVERRIDES = "throttle:overrides"
 READ_EVERY_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """So many requests a second, and so many at once after a pause."""
 
     rate: int

@@ -5,17 +5,16 @@ each of them. Nobody is locked out, and nobody has all.
 """
 
 import math
-from dataclasses import dataclass
 from threading import Lock
 from time import monotonic, time
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from throttled import Throttled
 from throttled.exceptions import StoreUnavailableError
-from throttled.rate_limiter import per_sec
+from throttled.rate_limiter import BaseRateLimiter, per_sec
 from throttled.store import BaseStore, MemoryStore, RedisStore
 
 from app.stages.hardened.throttle.allowances import Allowance
@@ -27,8 +26,7 @@ PAUSE_SECONDS = 2.0  # Without Redis, while it's away: each try would cost the p
 MOST = 20_000  # Buckets in one process.
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether a request may pass, what is left, and the seconds until there is more."""
 
     passes: bool
@@ -47,7 +45,7 @@ class Buckets:
         # Nothing comes in before the next whole second: an empty bucket needn't be asked again.
         self.empty: dict[tuple[str, Allowance], tuple[float, Verdict]] = {}
         self.lock = Lock()
-        self.made: dict[tuple[int, Allowance], Throttled] = {}
+        self.made: dict[tuple[int, Allowance], BaseRateLimiter] = {}
 
     def take(self, name: str, allowance: Allowance) -> Verdict:
         """Take a token out of a bucket, if there is one."""
@@ -82,7 +80,9 @@ class Buckets:
         bucket = self.made.get(kind)
         if bucket is None:
             quota = per_sec(allowance.rate, burst=allowance.burst)
-            bucket = self.made[kind] = Throttled(using="token_bucket", quota=quota, store=store)
+            # What `Throttled` adds is waiting, which nobody here does.
+            made = Throttled(using="token_bucket", quota=quota, store=store)
+            bucket = self.made[kind] = made.limiter
         found = bucket.limit(f"{name}:{allowance}")
         state = found.state
         again = 0 if not found.limited else max(1, math.ceil(state.retry_after))

@@ -36,7 +36,8 @@ THROTTLED = Counter(
     ("service", "release", "why"),
 )
 SESSION = re.compile(r"(?:^|;\s*)session=([^;]+)")
-KNOWN_SECONDS = 120.0
+DIGEST = "app.credential_digest"
+KNOWN_SECONDS, LATELY_SECONDS = 120.0, 5.0
 MOST_KNOWN = 20_000
 LOG_EVERY_SECONDS = 1.0
 PAGE = (
@@ -45,6 +46,8 @@ PAGE = (
     b"Try again in a moment.</p></html>"
 )
 
+UNSEEN: tuple[float, str | None] = 0.0, None
+
 
 class Known:
     """Credentials that were good lately: which workspace they opened, and its plan."""
@@ -52,6 +55,11 @@ class Known:
     def __init__(self) -> None:
         self.seen: OrderedDict[bytes, tuple[float, str | None]] = OrderedDict()
         self.lock = Lock()
+
+    def lately(self, digest: bytes) -> bool:
+        """Whether it was noted a moment ago: it needn't be noted with each request."""
+        until, _ = self.seen.get(digest, UNSEEN)
+        return until - KNOWN_SECONDS + LATELY_SECONDS > monotonic()
 
     def note(self, digest: bytes, plan: str | None) -> None:
         with self.lock:
@@ -62,7 +70,7 @@ class Known:
 
     def plan_of(self, digest: bytes) -> tuple[bool, str | None]:
         """Whether a credential is known, and the plan of its workspace."""
-        until, plan = self.seen.get(digest, (0.0, None))
+        until, plan = self.seen.get(digest, UNSEEN)
         return until > monotonic(), plan
 
 
@@ -168,9 +176,17 @@ class Throttle:
 
 def digest_of(environ: dict[str, Any], slug: str) -> bytes:
     """A name for the credential that the client shows, at this workspace."""
-    cookie = SESSION.search(environ.get("HTTP_COOKIE", ""))
-    shown = environ.get("HTTP_AUTHORIZATION") or (cookie[1] if cookie else "")
-    return hashlib.blake2b(f"{slug}\0{shown}".encode("utf-8", "replace"), digest_size=16).digest()
+    digest: bytes | None = environ.get(DIGEST)
+    if digest is None:
+        shown = environ.get("HTTP_AUTHORIZATION") or session_in(environ.get("HTTP_COOKIE", ""))
+        named = f"{slug}\0{shown}".encode("utf-8", "replace")
+        digest = environ[DIGEST] = hashlib.blake2b(named, digest_size=16).digest()
+    return digest
+
+
+def session_in(cookies: str) -> str:
+    found = SESSION.search(cookies)
+    return found[1] if found else ""
 
 
 def headers_of(allowance: Allowance, verdict: Verdict) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from flask import Flask, current_app, g, has_app_context
+from flask import Flask, current_app, g
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from sqlalchemy import Connection, event
 
@@ -76,7 +76,10 @@ def leave_transactions_to_us(connection: Any, _record: Any) -> None:
 
 def tenant_here() -> UUID | None:
     """The tenant in context; none outside of any, as where tools are."""
-    tenant = g.get("tenant") if has_app_context() else None
+    try:
+        tenant = g.get("tenant")
+    except RuntimeError:  # Outside of any context.
+        return None
     return tenant.id if tenant is not None else None
 
 
@@ -99,8 +102,9 @@ def begin_reading(connection: Connection) -> None:
 
 
 def forget(connection: Connection) -> None:
-    connection.info[HERE] = None
-    connection.info.pop(LATE, None)
+    info = connection.info
+    info[HERE] = None
+    info.pop(LATE, None)
 
 
 def keep_to_the_tenant(connection: Connection, *_statement: Any) -> None:
