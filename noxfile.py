@@ -48,8 +48,10 @@ OF_NOX = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
 HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
 # The sessions of a project that check what it is deployed with.
 INFRASTRUCTURE = ("nox", "-f", "infra/noxfile.py", "-s")
-BETWEEN = ("-s", "lint", "types", "contracts", "migrations", "journey")
-LAST = ("-s", "lint", "types", "contracts", "migrations", "postgres", "processes", "journey")
+# Those of a project's own sessions that need one processor, and those that start much.
+FORM = ("nox", "-s", "lint", "types", "contracts", "migrations")
+BETWEEN = ("journey",)
+LAST = ("postgres", "processes", "journey")
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
 
 
@@ -101,9 +103,13 @@ def stage(session: nox.Session, stage: str) -> None:
     so here it shows that it stands by itself, and a browser walks through it. The last one has
     its walls in PostgreSQL, so its tests run there.
     """
-    parts = {STAGES[0]: (), STAGES[-1]: LAST}.get(stage, BETWEEN)
     with generated(session, stage) as project:
-        in_project(session, project, "nox", *parts)
+        if stage == STAGES[0]:
+            in_project(session, project, "nox")
+            return
+        with aside(session, project, *FORM):
+            parts = LAST if stage == STAGES[-1] else BETWEEN
+            in_project(session, project, "nox", "-s", *parts)
 
 
 @check()
@@ -270,7 +276,7 @@ def quick_folder() -> Iterator[str]:
 
     A climb renders the template three times and asks git about each file.
     """
-    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2**30
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2**32
     with TemporaryDirectory(prefix="tests-", dir=MEMORY if roomy else None) as folder:
         yield folder
 

@@ -70,6 +70,13 @@ class Dev:
             with error:
                 return error.code, error.read().decode()
 
+    def page_meanwhile(self, path: str) -> str:
+        """A page; nothing where it was asked for just as the server began anew."""
+        try:
+            return self.get(path)[1]
+        except (URLError, ConnectionError):
+            return ""
+
     def wait_for(self, look: Callable[[], str]) -> str:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
@@ -179,7 +186,7 @@ def test_a_mistake_while_editing_is_shown_and_so_is_its_correction(start, projec
     assert "SyntaxError" in page
 
     health.write_text(good.replace('"ok"', '"mended"'))
-    dev.wait_for(lambda: "mended" in dev.get("/healthz")[1])
+    dev.wait_for(lambda: "mended" in dev.page_meanwhile("/healthz"))
     dev.wait_for(lambda: len(dev.family()) == 3)
 
 
