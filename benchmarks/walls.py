@@ -4,7 +4,8 @@
 
 PROJECT is a generated project of the hardened stage; its own Python is used. Each thing is done by
 a role that passes the policies and narrows by WHERE alone, by the application's role with the
-tenant set in the message that begins, and with the fence for moves in that message, too, in turns.
+tenant set in the message that begins, and with the fence for moves in that message, too, in turns,
+all on one processor.
 Operations: what a feature does through its session, beginning and end included. Statements: the
 same in the driver's hands, without any of the application's own work: the ratios are of the
 statement, of the transaction around it, and with the fence. Requests: the project as it is, and
