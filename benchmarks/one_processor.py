@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def on_one_processor() -> Iterator[None]:
-    """This process, and what it starts meanwhile, has the last of its processors to itself.
+    """This process, and what it starts meanwhile, stays on the last of its processors.
 
     Linux only; elsewhere they roam.
     """

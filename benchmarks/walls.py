@@ -1,11 +1,12 @@
 """Measures what the walls in the database cost: a statement, an operation, a whole request.
 
-    python benchmarks/walls.py PROJECT [--tenants 1000] [--rows 1000] [--rounds 5] [--json FILE]
+    python benchmarks/walls.py PROJECT [--tenants 1000] [--rows 1000] [--rounds 15] [--json FILE]
 
-PROJECT is a generated project of the hardened stage; its own Python is used. Each thing is done by
-a role that passes the policies and narrows by WHERE alone, by the application's role with the
-tenant set in the message that begins, and with the fence for moves in that message, too, in turns,
-all on one processor.
+PROJECT is a generated project of the hardened stage; its own Python is used, and one processor for
+all of it. Each thing is done by a role that passes the policies and narrows by WHERE alone, by the
+application's role with the tenant set in the message that begins, and with the fence for moves in
+that message, too, in turns.
+
 Operations: what a feature does through its session, beginning and end included. Statements: the
 same in the driver's hands, without any of the application's own work: the ratios are of the
 statement, of the transaction around it, and with the fence. Requests: the project as it is, and
@@ -89,7 +90,7 @@ def measure(
     from app.dev.postgres import Postgres
 
     folder.chmod(0o755)  # PostgreSQL may run as somebody else.
-    # All that is started from here on shares it, so nothing waits for a processor to wake, and no
+    # For all that is started from here on: so nothing waits for another processor to wake, and no
     # side has more of the machine because its connections happen to be spread over its workers.
     stack.enter_context(on_one_processor())
     server = stack.enter_context(Postgres(folder / "postgres"))
