@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -24,14 +24,7 @@ from tests.world import Project, Release
 HERE = Path(__file__).parent
 # By these nox tells uv to install everything into the session's environment.
 OF_NOX = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON")
-NOT_KEPT = {*OF_NOX, "PYTHONDONTWRITEBYTECODE"}
 NAMES = sorted(path.parent.name for path in HERE.glob("*/team.yml"))
-
-
-@cache
-def bytecode() -> Path:
-    """A folder for what Python compiles: all teams have the same packages at other places."""
-    return Path(mkdtemp(prefix="bytecode-"))
 
 
 @cache
@@ -110,10 +103,16 @@ class Team:
         """
         with TemporaryDirectory(prefix="team-", ignore_cleanup_errors=True) as temporary:
             Path(temporary).chmod(0o755)
+            # Bytecode stands beside the project, whose files are compared: a start without it takes
+            # twice as long.
+            places = {
+                "TMPDIR": temporary,
+                "PYTHONPYCACHEPREFIX": str(self.project.root.with_name("bytecode")),
+            }
             done = subprocess.run(
                 shlex.split(command),
                 cwd=self.project.root,
-                env=environment() | {"TMPDIR": temporary} | settings,
+                env=environment() | places | settings,
                 capture_output=True,
                 text=True,
             )
@@ -152,11 +151,10 @@ def squeezed(text: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in NOT_KEPT}
+    kept = {name: value for name, value in os.environ.items() if name not in OF_NOX}
     return kept | {
         "UV_CACHE_DIR": packages(),
         "UV_LINK_MODE": "copy",  # From a disk to a folder in memory nothing else works quietly.
-        # Beside the project, whose files are compared; for a start without it takes twice as long.
-        "PYTHONPYCACHEPREFIX": str(bytecode()),
+        "PYTHONDONTWRITEBYTECODE": "",
         "APP_ENV": "development",
     }

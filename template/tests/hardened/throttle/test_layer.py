@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import request
 
-from app import billing
-from app.errors import Unavailable
 from app.stages.hardened.throttle import edge, layer
 from app.stages.hardened.throttle.allowances import OVERRIDES, Allowance, Override
 from app.stages.hardened.throttle.buckets import Buckets
@@ -103,18 +101,14 @@ def test_a_plan_has_its_own_allowance_and_a_new_one_counts_within_seconds(
     assert set(statuses(here, 20)) == {200}
 
 
-def test_while_billing_is_away_the_plan_that_was_known_holds(make_app, acme, monkeypatch):
+def test_while_billing_is_away_the_plan_that_was_known_holds(make_app, acme, monkeypatch, request):
     plans = "free=1000:1000"
     here = sign_in(make_app(throttle="1:2", throttle_plans=plans, throttle_address="1:50"), acme)
     statuses(here, 2)
     monkeypatch.setattr(layer, "LATELY_SECONDS", 0)
-    monkeypatch.setattr(billing, "plan_of", refuse)
+    request.getfixturevalue("billing_away")
 
     assert set(statuses(here, 20)) == {200}
-
-
-def refuse():
-    raise Unavailable
 
 
 def test_a_credential_is_noted_now_and_then_not_with_each_request(throttled, acme_here):

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from throttled import Throttled
 from throttled.exceptions import StoreUnavailableError
-from throttled.rate_limiter import BaseRateLimiter, per_sec
+from throttled.rate_limiter import TokenBucketRateLimiter, per_sec
 from throttled.store import BaseStore, MemoryStore, RedisStore
 
 from app.stages.hardened.throttle.allowances import Allowance
@@ -45,7 +44,7 @@ class Buckets:
         # Nothing comes in before the next whole second: an empty bucket needn't be asked again.
         self.empty: dict[tuple[str, Allowance], tuple[float, Verdict]] = {}
         self.lock = Lock()
-        self.made: dict[tuple[int, Allowance], BaseRateLimiter] = {}
+        self.made: dict[tuple[int, Allowance], TokenBucketRateLimiter] = {}
 
     def take(self, name: str, allowance: Allowance) -> Verdict:
         """Take a token out of a bucket, if there is one."""
@@ -80,9 +79,7 @@ class Buckets:
         bucket = self.made.get(kind)
         if bucket is None:
             quota = per_sec(allowance.rate, burst=allowance.burst)
-            # What `Throttled` adds is waiting, which nobody here does.
-            made = Throttled(using="token_bucket", quota=quota, store=store)
-            bucket = self.made[kind] = made.limiter
+            bucket = self.made[kind] = TokenBucketRateLimiter(quota, store)
         found = bucket.limit(f"{name}:{allowance}")
         state = found.state
         again = 0 if not found.limited else max(1, math.ceil(state.retry_after))

@@ -38,6 +38,7 @@ THROTTLED = Counter(
 SESSION = re.compile(r"(?:^|;\s*)session=([^;]+)")
 DIGEST = "app.credential_digest"
 KNOWN_SECONDS, LATELY_SECONDS = 120.0, 5.0
+UNSEEN: tuple[float, str | None] = 0.0, None
 MOST_KNOWN = 20_000
 LOG_EVERY_SECONDS = 1.0
 PAGE = (
@@ -45,8 +46,6 @@ PAGE = (
     b"<h1>Too many requests</h1><p>This workspace asks for more than it has room for right now. "
     b"Try again in a moment.</p></html>"
 )
-
-UNSEEN: tuple[float, str | None] = 0.0, None
 
 
 class Known:

@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from flask import Flask, current_app, g
+from flask import Flask, current_app
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from sqlalchemy import Connection, event
 
 from app import errors
 from app.db import Pair, tune_engines
 from app.errors import Unavailable
-from app.tenancy import WrongTenant
+from app.tenancy import WrongTenant, tenant_or_none
 
 GOOD = {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}
 OPEN = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
@@ -77,7 +77,7 @@ def leave_transactions_to_us(connection: Any, _record: Any) -> None:
 def tenant_here() -> UUID | None:
     """The tenant in context; none outside of any, as where tools are."""
     try:
-        tenant = g.get("tenant")
+        tenant = tenant_or_none()
     except RuntimeError:  # Outside of any context.
         return None
     return tenant.id if tenant is not None else None
