@@ -50,7 +50,7 @@ HARD_NAME = 'O\'Brien & "Söhne" <b>{{ 7*7 }}</b> מרחבא 🚀'
 INFRASTRUCTURE = ("nox", "-f", "infra/noxfile.py", "-s")
 # Those of a project's own sessions that need one processor, and those that start much.
 FORM = ("nox", "-s", "lint", "types", "contracts", "migrations")
-BETWEEN = ("journey",)
+BETWEEN = ("journey", "--", "tests/journey")
 LAST = ("postgres", "processes", "journey")
 each_stage = nox.parametrize("stage", [nox.param(name, id=name) for name in STAGES])
 
@@ -100,8 +100,8 @@ def stage(session: nox.Session, stage: str) -> None:
     """Generate that stage and run everything that the project itself checks.
 
     The first stage whole. A stage in between is part of the last one, which runs its tests, too;
-    so here it shows that it stands by itself, and a browser walks through it. The last one has
-    its walls in PostgreSQL, so its tests run there.
+    so here it shows that it stands by itself, and a browser walks through all of it at once. The
+    last one has its walls in PostgreSQL, so its tests run there.
     """
     with generated(session, stage) as project:
         if stage == STAGES[0]:
@@ -274,7 +274,8 @@ def run(session: nox.Session, *command: str, **options: Any) -> None:
 def quick_folder() -> Iterator[str]:
     """A folder for temporary files, in memory if there is room: that takes half the time.
 
-    A climb renders the template three times and asks git about each file.
+    A climb renders the template three times and asks git about each file; a database that a test
+    makes and drops is a thousand files.
     """
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2**32
     with TemporaryDirectory(prefix="tests-", dir=MEMORY if roomy else None) as folder:
@@ -294,8 +295,9 @@ def generated(session: nox.Session, stage: str) -> Iterator[Path]:
 
 def in_project(session: nox.Session, project: Path, *command: str, **settings: str) -> None:
     """Run one of the project's own commands in the project's own environment."""
-    with counted_tests() as counting, session.chdir(project):
-        run(session, "uv", "run", *command, env={**counting, **settings, **dict.fromkeys(OF_NOX)})
+    with counted_tests() as counting, quick_folder() as folder, session.chdir(project):
+        env = {**counting, "TMPDIR": folder, **settings, **dict.fromkeys(OF_NOX)}
+        run(session, "uv", "run", *command, env=env)
 
 
 @contextmanager

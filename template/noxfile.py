@@ -68,8 +68,10 @@ def postgres(session: nox.Session) -> None:
 @nox.session
 def journey(session: nox.Session) -> None:
     """Drive the whole product through a real browser; at JOURNEY_URL, if that is set."""
-    # Two at once: one waits while a crash is got over. `-rs` says why something was skipped.
-    session.run("pytest", "-n", "2", "-m", "journey", "-rs", *session.posargs)
+    # Two at once, for one waits while a crash is got over; and in their order, for else the files
+    # with few tests come last, and that is one. `-rs` says why something was skipped.
+    spread = ("-n", "2", "--no-loadscope-reorder")
+    session.run("pytest", *spread, "-m", "journey", "-rs", *session.posargs)
 
 
 @nox.session(default=False)

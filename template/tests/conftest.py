@@ -95,7 +95,8 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
 def empty_all_tables(app: Flask) -> None:
     tables = [table for metadata in METADATA.values() for table in reversed(metadata.sorted_tables)]
     with as_owner(app) as connection:
-        statements = [str(table.delete().compile(connection)) for table in tables]
+        quoted = connection.dialect.identifier_preparer.format_table
+        statements = [f"DELETE FROM {quoted(table)}" for table in tables]
         # PostgreSQL takes them in one message, which is ten times as fast.
         together = connection.dialect.name == "postgresql"
         for statement in ["; ".join(statements)] if together else statements:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -28,11 +29,16 @@ def as_owner(app: Flask) -> Iterator[Connection]:
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "postgresql":
-        url = owner_of(engine.url.render_as_string(hide_password=False))
-        engine = engine_at_work(url, poolclass=NullPool)
+        engine = engine_of_owner(engine.url.render_as_string(hide_password=False))
     with engine.connect() as connection:
         yield connection
         connection.commit()
+
+
+@cache
+def engine_of_owner(url: str) -> Engine:
+    """The owner's engine for a database; it's kept, as it asks the server much at first."""
+    return engine_at_work(owner_of(url), poolclass=NullPool)
 
 
 def make_table(app: Flask, table: Any) -> None:

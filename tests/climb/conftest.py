@@ -1,13 +1,7 @@
 import pytest
 
 from tests.climb.stages import add_invented_stages
-from tests.world import Project, Release, git
-
-# How a merge goes doesn't depend on how many files there are; how long it takes does.
-LEFT_OUT = (
-    *(f"app/{package}" for package in ("auth", "billing", "analytics", "dev", "pages", "stages")),
-    *("docs/hardened", "infra", "tests"),
-)
+from tests.world import Project, Release
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +14,8 @@ def whole(tmp_path_factory) -> Release:
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory) -> Release:
-    """The same with a tenth of the files: the team's, the shared ones and those at the root."""
-    release = Release.of_working_tree(tmp_path_factory.mktemp("template"))
-    for path in LEFT_OUT:
-        git(release.root, "rm", "-r", "--quiet", f"template/{path}")
+    """The same, thinned."""
+    release = Release.of_working_tree(tmp_path_factory.mktemp("template")).thinned()
     add_invented_stages(release)
     return release
 

@@ -7,7 +7,7 @@ import sys
 
 from tests.climb.command import refusal, stage
 from tests.climb.stages import REAL
-from tests.world import git
+from tests.world import WHOLE_FILES, git
 
 # --- show ----------------------------------------------------------------------------------------
 
@@ -104,7 +104,9 @@ def test_it_writes_just_what_copier_would_have_written(project, tmp_path):
     other = project.commit().copy(tmp_path / "other")
 
     done = stage(project, "climb", "tower", "--yes")
-    other.update(stage="tower")
+    to_tower = ["--vcs-ref=:current:", "--data", "stage=tower", f"--context-lines={WHOLE_FILES}"]
+    plain = [sys.executable, "-m", "copier", "update", "--quiet", "--defaults", *to_tower]
+    subprocess.run(plain, cwd=other.root, check=True)
 
     assert done.returncode == 0, done.stderr
     assert project.unmerged == other.unmerged != ""

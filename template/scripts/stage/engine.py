@@ -13,15 +13,17 @@ from scripts.stage.project import ANSWERS, Answers, NoClimb, memory
 # With its default of 3, Copier can put an edit into the wrong one of two similar places, silently.
 WHOLE_FILES = "1000000"
 COPIER = "copier>=9.19.1,<10"
+# `-P`: what stands beside that file must not be taken for modules of Copier's.
+QUICK = ("-P", str(Path(__file__).with_name("quick_copier.py")))
 TELLING = ("Error", "Refused", "fatal:", "error:", "Invalid", "Updating is only supported")
 
 
 def copier() -> list[str]:
     """The Copier that is installed here, or one that uv fetches for the occasion."""
     if find_spec("copier"):
-        return [sys.executable, "-m", "copier"]
+        return [sys.executable, *QUICK]
     if shutil.which("uvx"):
-        return ["uvx", "--quiet", COPIER]
+        return ["uvx", "--quiet", "--from", COPIER, "python", *QUICK]
     raise NoClimb(f'Neither uv nor Copier is installed. One of them: pip install "{COPIER}"')
 
 
