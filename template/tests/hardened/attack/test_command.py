@@ -40,7 +40,7 @@ class serving_at:  # noqa: N801  # It reads as a verb.
             return app(environ, start_response)
 
         self.server = make_server("127.0.0.1", 0, as_in_production, threaded=True)
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=[0.02])
 
     def __enter__(self) -> str:
         self.thread.start()
@@ -192,7 +192,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 
 def test_something_that_is_not_this_product_is_said_to_be_none(attack):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02])
     thread.start()
     try:
         result = attack("--yes", url=f"http://127.0.0.1:{server.server_port}")

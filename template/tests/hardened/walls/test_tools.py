@@ -153,7 +153,7 @@ def test_rollouts_are_remembered_beside_auths_walled_tables(pools, tmp_path):
 def answering() -> Iterator[str]:
     """Something that answers as a release does which is there."""
     server = make_server("127.0.0.1", 0, Response("{}"), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02])
     thread.start()
     yield f"127.0.0.1:{server.port}"
     server.shutdown()

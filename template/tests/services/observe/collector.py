@@ -97,7 +97,7 @@ def collecting() -> Iterator[Collector]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     collector.url = f"http://127.0.0.1:{server.server_port}"
     yield collector
     server.shutdown()

@@ -38,7 +38,7 @@ def answering() -> Iterator[Callable[[Wsgi], str]]:
 
     def serve(wsgi: Wsgi) -> str:
         server = make_server("127.0.0.1", 0, wsgi, threaded=True, request_handler=KeepsConnections)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
 

@@ -52,7 +52,7 @@ def two_services(folder: Path, url: str) -> Iterator[tuple[Flask, Auth, Tenant]]
     published = create_app(product | NOWHERE)
     apps = [whole, published]
     publisher = make_server("127.0.0.1", 0, published)
-    threading.Thread(target=publisher.serve_forever, daemon=True).start()
+    threading.Thread(target=publisher.serve_forever, args=[0.02], daemon=True).start()
     server = Auth(folder, url, f"http://127.0.0.1:{publisher.server_port}")
     try:
         server.wait_until_it_serves()
