@@ -277,9 +277,15 @@ def quick_folder() -> Iterator[str]:
     A climb renders the template three times and asks git about each file; a database that a test
     makes and drops is a thousand files.
     """
-    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2**32
-    with TemporaryDirectory(prefix="tests-", dir=MEMORY if roomy else None) as folder:
+    with TemporaryDirectory(prefix="tests-", dir=MEMORY if will_do(MEMORY) else None) as folder:
         yield folder
+
+
+def will_do(memory: Path) -> bool:
+    """Whether there is room, and whether programs run there, as environments stand in it, too."""
+    if not memory.is_dir() or not os.access(memory, os.W_OK):
+        return False
+    return disk_usage(memory).free > 2**32 and not os.statvfs(memory).f_flag & os.ST_NOEXEC
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Measures what the walls in the database cost: a statement, an operation, a whole request.
 
-    python benchmarks/walls.py PROJECT [--tenants 1000] [--rows 1000] [--rounds 15] [--json FILE]
+    python benchmarks/walls.py PROJECT [--tenants 1000] [--rows 1000] [--rounds 60] [--json FILE]
 
 PROJECT is a generated project of the hardened stage; its own Python is used, and one processor for
 all of it. Each thing is done by a role that passes the policies and narrows by WHERE alone, by the
@@ -10,8 +10,9 @@ that message, too, in turns.
 Operations: what a feature does through its session, beginning and end included. Statements: the
 same in the driver's hands, without any of the application's own work: the ratios are of the
 statement, of the transaction around it, and with the fence. Requests: the project as it is, and
-the same project without what stages added, which is the prototype; each round asks one, then the
-other. Where other work slows the machine down, look at the ratio of the processor's time.
+the same project without what stages added, which is the prototype; each round asks both, a second
+each, for a machine that others use changes its speed from second to second. Where that is much,
+look at the ratio of the processor's time.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import Request, urlopen
@@ -77,7 +78,7 @@ def wishes(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--tenants", type=int, default=1000, help="How many there are.")
     parser.add_argument("--rows", type=int, default=1000, help="How many rows each has.")
     parser.add_argument("--turns", type=int, default=30, help="Blocks of statements of each kind.")
-    parser.add_argument("--rounds", type=int, default=15, help="How often each server is asked.")
+    parser.add_argument("--rounds", type=int, default=60, help="How often each server is asked.")
     parser.add_argument("--seconds", type=float, default=1, help="How long each time.")
     parser.add_argument("--connections", type=int, default=8, help="How many at once.")
     parser.add_argument("--json", type=Path, help="Write the figures to this file too.")
@@ -226,10 +227,11 @@ def requests(
         for name, (path, headers) in asked.items():
             for side in sides:
                 side.ask(client, path, headers, admin, wish, WARM_UP_SECONDS)
-            rounds = [
-                [side.ask(client, path, headers, admin, wish, wish.seconds) for side in sides]
-                for _ in range(wish.rounds)
-            ]
+            rounds = []
+            for number in range(wish.rounds):  # A machine that gets slower slows both the same.
+                turn = sides if number % 2 else sides[::-1]
+                asks = [side.ask(client, path, headers, admin, wish, wish.seconds) for side in turn]
+                rounds.append(asks if number % 2 else asks[::-1])
             found[name] = compared(rounds)
         return found
 
@@ -237,10 +239,12 @@ def requests(
 def compared(rounds: list[list["Answered"]]) -> dict[str, Any]:
     """The ratio of each round's two rates, and of what all rounds' requests used."""
     old, new = (list(side) for side in zip(*rounds, strict=True))
+    ratios = [pair[1].rate / pair[0].rate for pair in rounds]
     found: dict[str, Any] = {
         "prototype, requests/s": round(median(one.rate for one in old)),
         "hardened, requests/s": round(median(one.rate for one in new)),
-        "ratio": round(median(pair[1].rate / pair[0].rate for pair in rounds), 3),
+        "ratio": round(median(ratios), 3),
+        "half of the rounds": [round(cut, 2) for cut in quantiles(ratios, n=4)[::2]],
     }
     if old[0].cpu_seconds is not None:  # Where another machine's work slows this one, it's stabler.
         used = [

@@ -89,10 +89,11 @@ def init_app(app: Flask) -> None:
 
 def state_of(tenant: Tenant) -> State:
     """A tenant's state, and why."""
-    if "placements" in current_app.extensions:
+    known = current_app.extensions
+    if "placements" in known:
         entry = knowing.entry_here(tenant)
         return entry.state, entry.reason
-    found: State = current_app.extensions["not_served"].state_of(tenant.id)
+    found: State = known["not_served"].state_of(tenant.id)
     return found
 
 
