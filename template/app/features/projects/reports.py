@@ -40,7 +40,9 @@ def show_report(report_id: UUID):
     """How far it is. The page comes again by itself until the report is built, script or not."""
     report = get_or_404(Report, report_id)
     job = jobs.find(report.job_id)
-    headers = {} if job is None or job.is_over else {"Refresh": "1"}
+    # Also if the job has ended since the report was read.
+    comes = not report.is_built and job is not None and job.state != "failed"
+    headers = {"Refresh": "1"} if comes else {}
     return render_template("projects/report.html", report=report, job=job), headers
 
 

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from sqlalchemy import select
 
+import app.jobs
 from app import billing
 from app.analytics.models import Fact
 from app.db import db
@@ -53,6 +54,19 @@ def test_the_page_comes_again_by_itself_until_the_report_is_built(pro):
     assert "<progress" in waiting.text
     assert "Refresh" not in built.headers
     assert "Download CSV" in built.text
+
+
+def test_a_page_that_is_made_while_the_job_ends_comes_again(pro, monkeypatch):
+    path, find = ask(pro), app.jobs.find
+
+    def find_when_it_is_done(job_id):
+        pro.work()
+        return find(job_id)
+
+    monkeypatch.setattr(app.jobs, "find", find_when_it_is_done)
+
+    assert pro.get(path).headers["Refresh"]
+    assert "Download CSV" in pro.get(path).text
 
 
 def test_the_bar_moves_while_the_worker_builds(pro, monkeypatch):
