@@ -103,13 +103,13 @@ def stage(session: nox.Session, stage: str) -> None:
     so here it shows that it stands by itself, and a browser walks through all of it at once. The
     last one has its walls in PostgreSQL, so its tests run there.
     """
-    with generated(session, stage) as project:
+    with generated(session, stage) as project, quick_folder() as quick:
         if stage == STAGES[0]:
-            in_project(session, project, "nox")
+            in_project(session, project, "nox", TMPDIR=quick)
             return
         with aside(session, project, *FORM):
             parts = LAST if stage == STAGES[-1] else BETWEEN
-            in_project(session, project, "nox", "-s", *parts)
+            in_project(session, project, "nox", "-s", *parts, TMPDIR=quick)
 
 
 @check()
@@ -275,7 +275,7 @@ def quick_folder() -> Iterator[str]:
     """A folder for temporary files, in memory if there is room: that takes half the time.
 
     A climb renders the template three times and asks git about each file; a database that a test
-    makes and drops is a thousand files.
+    makes and drops is a thousand files. Not for containers: podman waits 20 s for each there.
     """
     with TemporaryDirectory(prefix="tests-", dir=MEMORY if will_do(MEMORY) else None) as folder:
         yield folder
@@ -301,9 +301,8 @@ def generated(session: nox.Session, stage: str) -> Iterator[Path]:
 
 def in_project(session: nox.Session, project: Path, *command: str, **settings: str) -> None:
     """Run one of the project's own commands in the project's own environment."""
-    with counted_tests() as counting, quick_folder() as folder, session.chdir(project):
-        env = {**counting, "TMPDIR": folder, **settings, **dict.fromkeys(OF_NOX)}
-        run(session, "uv", "run", *command, env=env)
+    with counted_tests() as counting, session.chdir(project):
+        run(session, "uv", "run", *command, env={**counting, **settings, **dict.fromkeys(OF_NOX)})
 
 
 @contextmanager
