@@ -25,7 +25,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import Request, urlopen
@@ -35,6 +35,7 @@ import load
 import own_python
 import tenants
 from one_processor import on_one_processor
+from report import quartiles
 from servers import PROC, Server, cpu_seconds_of, gunicorn, stat_of
 
 WARM_UP_SECONDS = 5.0  # Until both workers have read all templates, in all threads.
@@ -228,10 +229,11 @@ def requests(
             for side in sides:
                 side.ask(client, path, headers, admin, wish, WARM_UP_SECONDS)
             rounds = []
-            for number in range(wish.rounds):  # A machine that gets slower slows both the same.
-                turn = sides if number % 2 else sides[::-1]
+            for number in range(wish.rounds):
+                order = (-1) ** number  # A machine that gets slower slows both the same.
+                turn = sides[::order]
                 asks = [side.ask(client, path, headers, admin, wish, wish.seconds) for side in turn]
-                rounds.append(asks if number % 2 else asks[::-1])
+                rounds.append(asks[::order])
             found[name] = compared(rounds)
         return found
 
@@ -244,7 +246,7 @@ def compared(rounds: list[list["Answered"]]) -> dict[str, Any]:
         "prototype, requests/s": round(median(one.rate for one in old)),
         "hardened, requests/s": round(median(one.rate for one in new)),
         "ratio": round(median(ratios), 3),
-        "half of the rounds": [round(cut, 2) for cut in quantiles(ratios, n=4)[::2]],
+        "ratio, quartiles": [round(one, 3) for one in quartiles(ratios)],
     }
     if old[0].cpu_seconds is not None:  # Where another machine's work slows this one, it's stabler.
         used = [
